@@ -1,0 +1,43 @@
+/*
+ * position.h - where we are in a source's stream of transactions.
+ *
+ * A position always names the end of a group (a transaction, or a standalone
+ * statement): no other offset is safe to start a dump from.
+ */
+#ifndef MR_MODEL_POSITION_H
+#define MR_MODEL_POSITION_H
+
+#include "common/base/clock.h"
+#include "core/model/gtid.h"
+
+enum { BINLOG_FILE_MAX = 256 };
+
+/* An offset in a binlog file. */
+struct binlog_pos {
+	char file[BINLOG_FILE_MAX]; /* "" when unknown: then the GTID set alone counts */
+	uint64_t pos;               /* bytes from the file's start */
+};
+
+/*
+ * How far inside the group after the position rows are already in the pipe. `rows`
+ * counts row changes as the source wrote them, before any filter, rolled-back ones
+ * included; `crc` runs over the bytes of their row images (IEEE CRC-32, in order).
+ */
+struct partial {
+	bool set;
+	struct gtid gtid;        /* of the group; GTID_NONE for an anonymous one */
+	struct binlog_pos start; /* of the group's first event */
+	uint64_t rows;
+	uint32_t crc;
+};
+
+/* The last group wholly acknowledged, and what of the next one is too. Owns `gtids`. */
+struct position {
+	enum flavor flavor;
+	struct binlog_pos at;
+	struct gtid_set *gtids; /* executed set; may be NULL when the source has no GTIDs */
+	struct partial partial;
+	usec_t commit_time; /* of the last group, by the source's clock; 0: unknown */
+};
+
+#endif
