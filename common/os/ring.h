@@ -49,7 +49,8 @@ void *ring_extend(struct ring *r, size_t n, size_t used);
 void ring_commit(struct ring *r, size_t n);
 /* Lets the consumer see all committed entries, and wakes it. */
 void ring_publish(struct ring *r);
-/* Waits until everything committed has been released, or the ring is closed. False: closed. */
+/* Waits until everything committed has been released (the consumer must ask ring_oldest()
+ * once more after its last release, which skips padding), or the ring is closed. False: closed. */
 bool ring_drain(struct ring *r);
 
 /* Consumer: */
