@@ -1,0 +1,137 @@
+/*
+ * envelope.h - row -> message bytes: a row change becomes one to three messages.
+ *
+ * Enters: struct row (values of one change, the table's definition, the rows event).
+ * Leaves: key, headers and value bytes, through struct envelope_sink (sink.h).
+ * Insert, update: one message. Delete: the event, then a tombstone if asked for. A change
+ * of the key: delete, tombstone, create (headers __debezium.newkey, __debezium.oldkey).
+ *
+ * Topics, partitions and filters are not known here. Pure: no clock, no log, no I/O; one
+ * thread uses an envelope. No memory is allocated per row; per rows event only when a
+ * scratch buffer has to grow.
+ *
+ *   envelope_open                      once a task
+ *     envelope_table_open              once a table definition: compiles its plan
+ *       envelope_event_begin           once a rows event: what its rows share
+ *         envelope_row                 once a row change
+ */
+#ifndef MR_ENVELOPE_ENVELOPE_H
+#define MR_ENVELOPE_ENVELOPE_H
+
+#include "core/envelope/sink.h"
+#include "core/model/row.h"
+
+enum envelope_format {
+	ENVELOPE_DEBEZIUM, /* "debezium" */
+};
+
+/* pipe.key: what a message's key is made of. */
+enum envelope_key {
+	ENVELOPE_KEY_PRIMARY,  /* "primary_key": null for a table without one */
+	ENVELOPE_KEY_TABLE,    /* "table": {"db":…,"table":…}; no tombstones */
+	ENVELOPE_KEY_DATABASE, /* "database": {"db":…}; no tombstones */
+	ENVELOPE_KEY_NONE,     /* "none": null */
+	ENVELOPE_KEY_COLUMNS,  /* "columns:…": see key_columns */
+};
+
+/* options.compat */
+enum envelope_compat {
+	ENVELOPE_LOSSLESS, /* "lossless": differs from Debezium only where it loses data */
+	ENVELOPE_EXACT,    /* "exact": what Debezium writes, its losses included */
+};
+
+/* options.decimal.handling.mode */
+enum envelope_decimal {
+	ENVELOPE_DECIMAL_PRECISE, /* "precise" */
+	ENVELOPE_DECIMAL_DOUBLE,  /* "double" */
+	ENVELOPE_DECIMAL_STRING,  /* "string" */
+};
+
+/* options.bigint.unsigned.handling.mode */
+enum envelope_bigint {
+	ENVELOPE_BIGINT_LONG,    /* "long" */
+	ENVELOPE_BIGINT_PRECISE, /* "precise" */
+};
+
+/* options.time.precision.mode */
+enum envelope_time {
+	ENVELOPE_TIME_ADAPTIVE_MICROSECONDS, /* "adaptive_time_microseconds" */
+	ENVELOPE_TIME_ADAPTIVE,              /* "adaptive" */
+	ENVELOPE_TIME_CONNECT,               /* "connect" */
+	ENVELOPE_TIME_ISOSTRING,             /* "isostring" */
+	ENVELOPE_TIME_MICROSECONDS,          /* "microseconds" */
+	ENVELOPE_TIME_NANOSECONDS,           /* "nanoseconds" */
+};
+
+/* options.binary.handling.mode */
+enum envelope_binary {
+	ENVELOPE_BINARY_BYTES,     /* "bytes": base64 in JSON */
+	ENVELOPE_BINARY_BASE64,    /* "base64" */
+	ENVELOPE_BINARY_BASE64URL, /* "base64-url-safe" */
+	ENVELOPE_BINARY_HEX,       /* "hex" */
+};
+
+/* Zero is the default everywhere. Strings are copied by envelope_open. */
+struct envelope_options {
+	const char *name; /* source.name: Debezium's topic.prefix; the task's name */
+	enum envelope_format format;
+	bool tombstones;
+	enum envelope_key key;
+	/*
+	 * For ENVELOPE_KEY_COLUMNS, the text behind "columns:": entries separated by ';',
+	 * each `column,column` (for every table) or `db.table:column,column`. The first
+	 * entry for a table counts; a table with none has its primary key.
+	 */
+	const char *key_columns;
+	enum envelope_compat compat;
+	enum envelope_decimal decimal;
+	enum envelope_bigint bigint;
+	enum envelope_time time;
+	enum envelope_binary binary;
+};
+
+struct envelope;       /* opaque */
+struct envelope_table; /* opaque: the plan for one definition of one table */
+
+/*
+ * Sets one option by its name and value in the task document ("compat", or a name of
+ * Debezium's such as "decimal.handling.mode"). -ENOENT: no option is called so; -EINVAL:
+ * it does not take the value (err lists those it takes).
+ */
+int envelope_option_set(struct envelope_options *o, const char *name, const char *value,
+			struct err *err) MR_MUST_CHECK;
+/* The i-th name that envelope_option_set knows, or NULL. */
+const char *envelope_option_name(size_t i);
+
+int envelope_open(const struct envelope_options *o, struct envelope **ret, struct err *err)
+	MR_MUST_CHECK;
+/* Its tables are closed before it. NULL is fine. */
+void envelope_close(struct envelope *e);
+
+/*
+ * Compiles the plan for a table as it is defined now. Everything is copied: `table` may go
+ * away, as long as each row that comes is of the same definition. Fails with
+ * ERR_TYPE_UNSUPPORTED for a column that cannot be published (its charset, an ENUM whose
+ * labels are not known) and ERR_TASK_INVALID for a key column that does not exist.
+ */
+int envelope_table_open(struct envelope *e, const struct table *table,
+			struct envelope_table **ret, struct err *err) MR_MUST_CHECK;
+/* Not while it is the table of the current event, unless no row of it follows. */
+void envelope_table_close(struct envelope_table *t);
+
+/*
+ * The rows that follow are of this table and event, which are borrowed until the next
+ * envelope_event_begin. 0 or -ENOMEM.
+ */
+int envelope_event_begin(struct envelope *e, struct envelope_table *t,
+			 const struct row_event *event, struct err *err) MR_MUST_CHECK;
+
+/*
+ * Writes the messages of one row of the current event. Fails with ERR_VALUE_INVALID for a
+ * value that has no faithful form (text that is not valid in its character set), naming
+ * the column; with what the sink's why() says when the sink fails.
+ */
+int envelope_row(struct envelope *e, const struct row *row, struct envelope_sink *sink,
+		 struct err *err) MR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * sink.h - where an envelope writes its messages: in place, one after the other.
+ *
+ * The pipeline implements it over the queue's memory; tests over a heap buffer. For each
+ * message the envelope calls begin(), appends key, headers and value to the buffer in
+ * that order, and calls end(). So the bytes are written once, where the pipe sends them
+ * from. All calls come from the thread that calls the envelope.
+ *
+ * A message exists only after end() returned 0. When a row fails in the middle of a
+ * message, end() is not called for it: the sink drops what it has begun, at the latest at
+ * the next begin(). Messages of the same row that ended before stay: a row makes up to
+ * three, the last of which carries RECORD_ROW_END, and whoever publishes waits for that.
+ */
+#ifndef MR_ENVELOPE_SINK_H
+#define MR_ENVELOPE_SINK_H
+
+#include "common/base/buf.h"
+#include "core/model/record.h"
+
+struct envelope_sink {
+	/*
+	 * A buffer for the next message, with len 0 and failed false; valid until end().
+	 * data[0] is where the key begins; what stands before it is the sink's. It grows by
+	 * its `grow`, which may move it. NULL: no more messages can be taken (why() says).
+	 */
+	struct buf *(*begin)(struct envelope_sink *s);
+	/*
+	 * The message is complete: key_len + headers_len + value_len is the buffer's len.
+	 * flags: RECORD_TOMBSTONE (value_len is 0: a null value), RECORD_NO_KEY (key_len is
+	 * 0: a null key), RECORD_ROW_END. 0 or -errno (why() says).
+	 */
+	int (*end)(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
+		   uint32_t value_len, uint8_t flags);
+	/*
+	 * Called after begin() gave NULL, end() failed or the buffer could not grow: fills
+	 * err with the reason and returns it as -errno.
+	 */
+	int (*why)(struct envelope_sink *s, struct err *err);
+};
+
+#endif
