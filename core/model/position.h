@@ -40,4 +40,10 @@ struct position {
 	usec_t commit_time; /* of the last group, by the source's clock; 0: unknown */
 };
 
+void position_init(struct position *p, enum flavor flavor);
+/* dst must have been initialised. 0 or -ENOMEM, dst then unchanged. */
+int position_copy(struct position *dst, const struct position *src) MR_MUST_CHECK;
+/* Frees what it owns; it is then as after position_init(). */
+void position_clear(struct position *p);
+
 #endif

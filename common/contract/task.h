@@ -1,0 +1,202 @@
+/*
+ * task.h - the task document: what to copy from where to where (design.md, section 3).
+ *
+ * One table (task_fields.c) gives every key its type, bounds, default and meaning; it
+ * feeds the parser, the document with all defaults written out, the reference page and
+ * "did you mean". A parsed task is read-only and may be shared between threads; it owns
+ * its memory, secrets included, until task_free(), which overwrites them. Asking for
+ * something that this version does not do is an error, never silently ignored.
+ *
+ * Does not belong here: connecting, resolving hosts, Kafka. The members are named as
+ * the document's keys are.
+ */
+#ifndef MR_CONTRACT_TASK_H
+#define MR_CONTRACT_TASK_H
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/contract/secret.h"
+
+#include <stdbool.h>
+
+enum {
+	TASK_DOCUMENT_MAX = 512 * 1024, /* bytes of JSON */
+	TASK_NAME_MAX = 100,
+	TASK_TOPIC_MAX = 249, /* Kafka's bound */
+};
+
+enum task_tls_mode {
+	TASK_TLS_DISABLED,
+	TASK_TLS_PREFERRED, /* the source's only: TLS when the server has it */
+	TASK_TLS_REQUIRED,  /* encrypted; the certificate is checked when `ca` is given */
+	TASK_TLS_VERIFY_IDENTITY,
+};
+
+struct task_tls {
+	int mode; /* enum task_tls_mode */
+	/* PEM text once task_resolve_secrets() has been called. */
+	struct secret ca, cert, key;
+};
+
+struct task_host {
+	const char *host;
+	uint16_t port;
+};
+
+enum task_start {
+	TASK_START_LATEST,
+	TASK_START_EARLIEST,
+	TASK_START_FILE, /* start_file, start_pos */
+	TASK_START_GTID, /* start_gtid: the set already executed */
+	TASK_START_TIME, /* start_time: the first transaction committed at or after it */
+};
+
+struct task_source {
+	const char *host; /* "" when only hosts is given */
+	int64_t port;
+	const char *user;
+	struct secret password;
+	const char **given_hosts; /* `hosts` as in the document */
+	size_t ngiven_hosts;
+	struct task_tls tls;
+	const char *start_text; /* for messages and documents */
+	int start;              /* enum task_start */
+	const char *start_file;
+	uint64_t start_pos;
+	const char *start_gtid;
+	usec_t start_time;
+	int64_t server_id; /* 0: one that is free is chosen */
+	const char *time_zone;
+	/* What to connect to, in order of preference: host and port, then hosts. */
+	struct task_host *hosts;
+	size_t nhosts;
+};
+
+struct task_tables {
+	const char **include;
+	size_t ninclude;
+	const char **exclude;
+	size_t nexclude;
+};
+
+enum task_pipe_type { TASK_PIPE_KAFKA, TASK_PIPE_FILE, TASK_PIPE_STDOUT, TASK_PIPE_NONE };
+enum task_key { TASK_KEY_PRIMARY, TASK_KEY_TABLE, TASK_KEY_DATABASE, TASK_KEY_NONE };
+enum task_format { TASK_FORMAT_DEBEZIUM, TASK_FORMAT_MAXWELL, TASK_FORMAT_CANAL };
+enum task_delivery { TASK_AT_LEAST_ONCE, TASK_EXACTLY_ONCE };
+enum task_sasl { TASK_SASL_NONE, TASK_SASL_PLAIN, TASK_SASL_SCRAM_256, TASK_SASL_SCRAM_512 };
+
+/* pipe.options of format debezium, under Debezium's names and values. */
+enum task_compat { TASK_COMPAT_LOSSLESS, TASK_COMPAT_EXACT };
+enum task_decimal { TASK_DECIMAL_PRECISE, TASK_DECIMAL_DOUBLE, TASK_DECIMAL_STRING };
+enum task_bigint { TASK_BIGINT_LONG, TASK_BIGINT_PRECISE };
+enum task_time {
+	TASK_TIME_ADAPTIVE_MICROSECONDS,
+	TASK_TIME_CONNECT,
+	TASK_TIME_ISOSTRING,
+	TASK_TIME_MICROSECONDS,
+	TASK_TIME_NANOSECONDS,
+};
+enum task_binary { TASK_BINARY_BYTES, TASK_BINARY_BASE64, TASK_BINARY_BASE64_URL, TASK_BINARY_HEX };
+
+struct task_options {
+	int compat;          /* enum task_compat */
+	int decimal;         /* decimal.handling.mode */
+	int bigint_unsigned; /* bigint.unsigned.handling.mode */
+	int time_precision;  /* time.precision.mode */
+	int binary;          /* binary.handling.mode */
+	/* Which of them the document names: what is not named, `compat` decides. */
+	bool decimal_given, bigint_unsigned_given, time_precision_given, binary_given;
+};
+
+/* A name and value pair of a free-form object. */
+struct task_property {
+	const char *name;
+	const char *value;
+};
+
+struct task_pipe {
+	int type;            /* enum task_pipe_type */
+	const char *brokers; /* host:port, comma separated */
+	const char *topic;   /* template */
+	struct {
+		bool create;
+		int64_t partitions;
+		int64_t replication_factor; /* 0: the broker's default */
+		struct task_property *config;
+		size_t nconfig;
+	} topics;
+	struct {
+		struct task_tls tls;
+		struct {
+			int mechanism; /* enum task_sasl */
+			const char *user;
+			struct secret password;
+		} sasl;
+	} security;
+	int key;      /* enum task_key */
+	int format;   /* enum task_format */
+	int delivery; /* enum task_delivery */
+	bool tombstones;
+	struct task_options options;
+	struct task_property *properties; /* librdkafka's, from the allowlist */
+	size_t nproperties;
+	const char *path; /* of type file */
+};
+
+struct task {
+	int64_t version;
+	const char *name;
+	const char *uid;   /* "" when the document has none */
+	const char *group; /* "" for a hot task */
+	struct task_source source;
+	struct task_tables tables;
+	struct task_pipe pipe;
+	struct {
+		uint64_t queue_bytes;
+		uint64_t group_bytes;
+	} memory;
+	int64_t commit_interval_ms;
+	struct arena arena; /* every string and array above */
+};
+
+/*
+ * Parses and checks a document. On failure err is of kind ERR_TASK_INVALID; err.where is
+ * the path of the field ("source.port", "tables.include[2]") or "line L, column C".
+ */
+int task_parse(const char *text, size_t len, struct task **ret, struct err *err) MR_MUST_CHECK;
+/* Reads the file (at most TASK_DOCUMENT_MAX bytes) and parses it. */
+int task_load(const char *path, struct task **ret, struct err *err) MR_MUST_CHECK;
+void task_free(struct task *t);
+
+/* Resolves references in place: passwords, certificates and keys have their text then. */
+int task_resolve_secrets(struct task *t, const struct secret_places *places,
+			 struct err *err) MR_MUST_CHECK;
+
+/* The document with every default written out and without secrets, indented JSON. */
+void task_to_json(const struct task *t, struct buf *out);
+/* The reference page of the document, Markdown. */
+void task_print_reference(struct buf *out);
+
+/*
+ * Whether the table is copied: it matches an include pattern (none given: every table
+ * but those of mysql, information_schema, performance_schema and sys), and no exclude
+ * pattern. '*' is any text, '?' one character, '\' takes the next character as it is.
+ */
+bool task_matches(const struct task *t, struct span db, struct span table);
+/* One "db.table" pattern. */
+bool task_pattern_matches(const char *pattern, struct span db, struct span table);
+
+/*
+ * The topic of a table, by the template, with a zero byte; characters that Kafka does
+ * not allow become '_'. Fails when it is longer than Kafka allows, or "." or "..".
+ */
+int task_topic(const struct task *t, struct span db, struct span table,
+	       char out[TASK_TOPIC_MAX + 1], struct err *err) MR_MUST_CHECK;
+
+/* 0, or -EINVAL with a reason: [A-Za-z0-9_.-], 1 to TASK_NAME_MAX, not beginning with '.'. */
+int task_name_check(const char *name, const char **ret_reason);
+const char *task_tls_mode_name(int mode);
+
+#endif
