@@ -88,7 +88,16 @@ struct table {
 	struct column *columns;
 	uint32_t nkey;  /* primary key's columns, 0: none */
 	uint32_t *key;  /* their indexes, in key order */
+	/*
+	 * What is known, and not a default: binlog/table_map.c says what the event told,
+	 * schema/ completes the rest. signs: is_unsigned; charsets: charset and collation
+	 * of text, ENUM and SET; labels: of ENUM and SET; key: nkey and key.
+	 */
 	bool names_known;
+	bool signs_known;
+	bool charsets_known;
+	bool labels_known;
+	bool key_known;
 };
 
 #endif
