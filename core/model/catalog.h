@@ -1,0 +1,46 @@
+/*
+ * catalog.h - a table as information_schema describes it now.
+ *
+ * Made by mysql/catalog.c in an arena that the caller gives, merged by schema/ with
+ * what TABLE_MAP says. It has the columns that information_schema shows, in their
+ * order: columns the server hides (MariaDB's row_start, row_end and DB_ROW_HASH_1,
+ * MySQL's functional index columns) are missing here and present in the rows.
+ * Names and labels are UTF-8. All spans live as long as the arena.
+ */
+#ifndef MR_MODEL_CATALOG_H
+#define MR_MODEL_CATALOG_H
+
+#include "common/base/bytes.h"
+
+#include <stdbool.h>
+
+struct catalog_column {
+	struct span name;
+	struct span data_type;   /* "int", "varchar", … lower case */
+	struct span column_type; /* "int(10) unsigned", "enum('a','b')", … */
+	struct span charset;     /* "utf8mb4"; empty when not text */
+	struct span collation;   /* empty when not text */
+	bool is_unsigned;
+	bool nullable;
+	bool generated;      /* virtual or stored */
+	bool invisible;      /* left out of SELECT *, but in the rows */
+	uint32_t key_seq;    /* place in the primary key from 1; 0: not in it */
+	uint64_t max_bytes;  /* CHARACTER_OCTET_LENGTH; 0 when not text or bytes */
+	uint8_t precision;   /* NUMERIC_PRECISION, for DECIMAL and BIT */
+	uint8_t scale;       /* NUMERIC_SCALE, or DATETIME_PRECISION of temporals */
+	struct span *labels; /* ENUM, SET */
+	uint32_t nlabels;
+};
+
+struct catalog_table {
+	struct span db;
+	struct span name;
+	bool versioned;  /* MariaDB SYSTEM VERSIONED: row_start and row_end may be hidden */
+	uint32_t ncolumns;
+	struct catalog_column *columns;
+	/* The primary key, or where there is none the first UNIQUE key without NULLs. */
+	uint32_t nkey;
+	uint32_t *key; /* indexes into columns, in key order */
+};
+
+#endif
