@@ -56,7 +56,7 @@ enum envelope_bigint {
 /* options.time.precision.mode */
 enum envelope_time {
 	ENVELOPE_TIME_ADAPTIVE_MICROSECONDS, /* "adaptive_time_microseconds" */
-	ENVELOPE_TIME_ADAPTIVE,              /* "adaptive" */
+	ENVELOPE_TIME_ADAPTIVE,              /* "adaptive": TIME(0..3) in milliseconds */
 	ENVELOPE_TIME_CONNECT,               /* "connect" */
 	ENVELOPE_TIME_ISOSTRING,             /* "isostring" */
 	ENVELOPE_TIME_MICROSECONDS,          /* "microseconds" */
@@ -88,20 +88,11 @@ struct envelope_options {
 	enum envelope_bigint bigint;
 	enum envelope_time time;
 	enum envelope_binary binary;
+	bool include_query; /* "include.query": source.query has the event's statement */
 };
 
 struct envelope;       /* opaque */
 struct envelope_table; /* opaque: the plan for one definition of one table */
-
-/*
- * Sets one option by its name and value in the task document ("compat", or a name of
- * Debezium's such as "decimal.handling.mode"). -ENOENT: no option is called so; -EINVAL:
- * it does not take the value (err lists those it takes).
- */
-int envelope_option_set(struct envelope_options *o, const char *name, const char *value,
-			struct err *err) MR_MUST_CHECK;
-/* The i-th name that envelope_option_set knows, or NULL. */
-const char *envelope_option_name(size_t i);
 
 int envelope_open(const struct envelope_options *o, struct envelope **ret, struct err *err)
 	MR_MUST_CHECK;
