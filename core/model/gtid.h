@@ -61,7 +61,8 @@ enum flavor gtid_set_flavor(const struct gtid_set *s);
  * in err which part is wrong; the set is then unchanged. */
 int gtid_set_parse(struct gtid_set *s, const char *text, struct err *err) MR_MUST_CHECK;
 /* Adds one id; the common case (the successor of the last one) allocates nothing.
- * MariaDB: replaces the domain's entry. GTID_NONE is ignored. 0 or -ENOMEM. */
+ * MariaDB: replaces the domain's entry. GTID_NONE is ignored. 0, -ENOMEM, or -EINVAL for
+ * an id of the other flavour or with a number no server gives. */
 int gtid_set_add(struct gtid_set *s, const struct gtid *g) MR_MUST_CHECK;
 bool gtid_set_has(const struct gtid_set *s, const struct gtid *g);
 /* MySQL: every id of sub is in s. MariaDB: each domain of sub is in s at or beyond it. */
