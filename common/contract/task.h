@@ -82,7 +82,13 @@ struct task_tables {
 };
 
 enum task_pipe_type { TASK_PIPE_KAFKA, TASK_PIPE_FILE, TASK_PIPE_STDOUT, TASK_PIPE_NONE };
-enum task_key { TASK_KEY_PRIMARY, TASK_KEY_TABLE, TASK_KEY_DATABASE, TASK_KEY_NONE };
+enum task_key {
+	TASK_KEY_PRIMARY,
+	TASK_KEY_TABLE,
+	TASK_KEY_DATABASE,
+	TASK_KEY_NONE,
+	TASK_KEY_COLUMNS, /* key_columns */
+};
 enum task_format { TASK_FORMAT_DEBEZIUM, TASK_FORMAT_MAXWELL, TASK_FORMAT_CANAL };
 enum task_delivery { TASK_AT_LEAST_ONCE, TASK_EXACTLY_ONCE };
 enum task_sasl { TASK_SASL_NONE, TASK_SASL_PLAIN, TASK_SASL_SCRAM_256, TASK_SASL_SCRAM_512 };
@@ -93,6 +99,7 @@ enum task_decimal { TASK_DECIMAL_PRECISE, TASK_DECIMAL_DOUBLE, TASK_DECIMAL_STRI
 enum task_bigint { TASK_BIGINT_LONG, TASK_BIGINT_PRECISE };
 enum task_time {
 	TASK_TIME_ADAPTIVE_MICROSECONDS,
+	TASK_TIME_ADAPTIVE,
 	TASK_TIME_CONNECT,
 	TASK_TIME_ISOSTRING,
 	TASK_TIME_MICROSECONDS,
@@ -106,8 +113,6 @@ struct task_options {
 	int bigint_unsigned; /* bigint.unsigned.handling.mode */
 	int time_precision;  /* time.precision.mode */
 	int binary;          /* binary.handling.mode */
-	/* Which of them the document names: what is not named, `compat` decides. */
-	bool decimal_given, bigint_unsigned_given, time_precision_given, binary_given;
 };
 
 /* A name and value pair of a free-form object. */
@@ -135,7 +140,9 @@ struct task_pipe {
 			struct secret password;
 		} sasl;
 	} security;
-	int key;      /* enum task_key */
+	const char *key_text;    /* as the document has it */
+	int key;                 /* enum task_key */
+	const char *key_columns; /* the text behind "columns:" */
 	int format;   /* enum task_format */
 	int delivery; /* enum task_delivery */
 	bool tombstones;
@@ -198,5 +205,10 @@ int task_topic(const struct task *t, struct span db, struct span table,
 /* 0, or -EINVAL with a reason: [A-Za-z0-9_.-], 1 to TASK_NAME_MAX, not beginning with '.'. */
 int task_name_check(const char *name, const char **ret_reason);
 const char *task_tls_mode_name(int mode);
+/*
+ * The value of one of pipe.options by its name in the document, default included; NULL
+ * when there is none of that name.
+ */
+const char *task_option(const struct task *t, const char *name);
 
 #endif
