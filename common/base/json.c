@@ -264,6 +264,27 @@ static inline unsigned utf8_sequence(const uint8_t *s, size_t left)
 }
 
 /*
+ * How many bytes of an ill-formed sequence one U+FFFD stands for: the longest start of a
+ * well-formed one, at least a byte. So Unicode 15 (section 3.9) recommends and Java does.
+ */
+static size_t utf8_ill_formed(const uint8_t *s, size_t left)
+{
+	uint8_t c = s[0];
+	if (c < 0xc2 || c > 0xf4)
+		return 1;
+	size_t want = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	uint8_t low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	uint8_t high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	size_t n = 1;
+	while (n < want && n < left && s[n] >= low && s[n] <= high) {
+		n++;
+		low = 0x80;
+		high = 0xbf;
+	}
+	return n;
+}
+
+/*
  * The body of a string, with room for `extra` more bytes reserved behind it. Invariant
  * of the loop: dst has room for the rest of the source and `extra`, since a plain byte or
  * a well-formed sequence takes as many bytes as it is long; only what takes more asks
@@ -298,10 +319,10 @@ static bool put_text(struct buf *b, const uint8_t *s, size_t len, size_t extra)
 			memcpy(dst, "\xef\xbf\xbd", 3); /* U+FFFD */
 			dst += 3;
 			valid = false;
+			i += utf8_ill_formed(s + i, len - i);
 		} else {
-			dst = put_escape(dst, s[i]);
+			dst = put_escape(dst, s[i++]);
 		}
-		i++;
 	}
 	b->len = (size_t)(dst - b->data);
 	return valid;

@@ -1,0 +1,130 @@
+/*
+ * envelope_priv.h - what the files of this folder share: the envelope, the plan of a
+ * table, the writers of values. For users of the envelope: envelope.h.
+ *
+ * envelope.c    open and close
+ * plan.c        struct table -> struct envelope_table
+ * value.c       the writer for a column and a kind of value; numbers, text, bytes
+ * decimal.c     its writers for DECIMAL
+ * temporal.c    its writers for dates and times
+ * debezium.c    rows event and row -> messages
+ */
+#ifndef MR_ENVELOPE_ENVELOPE_PRIV_H
+#define MR_ENVELOPE_ENVELOPE_PRIV_H
+
+#include "common/base/arena.h"
+#include "core/envelope/envelope.h"
+
+struct plan_column;
+
+/* Why a value could not be written. */
+enum put_status {
+	PUT_OK,
+	PUT_BAD_TEXT,     /* not valid in the column's character set */
+	PUT_BAD_LABEL,    /* ENUM or SET: a number for which there is no label */
+	PUT_BAD_DATE,     /* compat exact: a day that no calendar has */
+	PUT_BAD_TIME,     /* compat exact: a TIME that is no time of the day */
+	PUT_BAD_GEOMETRY, /* shorter than its own head */
+	PUT_BAD_VECTOR,   /* not a whole number of floats */
+	PUT_BAD_KIND,     /* not a kind of value that the column can have */
+	PUT_MISSING,      /* not in the row image, and there is no form for that */
+};
+
+/*
+ * Appends a value of the kind that it was chosen for: never NULL, never absent. A buffer
+ * that could not grow is not its concern: that is asked for once a message.
+ */
+typedef enum put_status put_value(struct buf *b, const struct plan_column *c,
+				  const struct value *v);
+
+/* What stands for a column that is not in the row image. */
+enum absent_form {
+	ABSENT_OMITTED,     /* nothing: the object has no such member */
+	ABSENT_PLACEHOLDER, /* Debezium's text for "unavailable" */
+	ABSENT_NULL,
+	ABSENT_REFUSED, /* the row fails */
+};
+
+enum {
+	/* Heads are copied in blocks: see put_head(). */
+	HEAD_BLOCK = 16,
+};
+
+struct plan_column {
+	put_value *put; /* for values of `kind` */
+	uint8_t kind;   /* enum value_kind that is expected */
+	uint8_t absent; /* enum absent_form */
+	bool nullable;
+	bool wide_float; /* FLOAT(M,D) and compat exact */
+	bool point;      /* declared POINT */
+	uint32_t index;  /* in the row's values */
+	const uint8_t *head; /* `,"name":`, padded with zeros to whole blocks */
+	uint32_t head_len;
+	uint32_t nlabels;
+	const struct span *labels; /* ENUM: quoted; SET: escaped, without quotes */
+	struct span placeholder;
+	const struct envelope_options *options;
+	struct column column; /* as given, but for its spans: name and charset_name only */
+};
+
+/* One table's plan. Owns everything in it through its arena. */
+struct envelope_table {
+	struct arena arena;
+	struct span db;         /* for messages to people */
+	struct span name;
+	struct span db_json;    /* quoted and escaped */
+	struct span name_json;
+	uint32_t nvalues;       /* what a row image has, hidden columns included */
+	uint32_t ncolumns;      /* published */
+	struct plan_column *columns;
+	uint32_t nkey;
+	struct plan_column *key;
+	struct span fixed_key;  /* keys table and database; empty otherwise */
+	bool has_key;
+	bool tombstones;
+};
+
+/* An entry of envelope_options.key_columns. */
+struct key_rule {
+	const char *table; /* "db.table"; NULL: every table */
+	uint32_t ncolumns;
+	const char **columns;
+};
+
+struct envelope {
+	struct arena arena; /* options' strings, rules */
+	struct envelope_options options;
+	struct span name_json;
+	uint32_t nrules;
+	struct key_rule *rules;
+
+	/*
+	 * The current event. `shared` holds what each value of its rows ends in, but for
+	 * the row's index and the operation:
+	 *   [0, row_at)     ,"source":{ … "row":
+	 *   [row_at, op_at) ,"thread": … "op":"
+	 *   [op_at, len)    ","ts_ms": … }
+	 */
+	struct envelope_table *table;
+	const struct row_event *event;
+	struct buf shared;
+	size_t row_at;
+	size_t op_at;
+	bool snapshot; /* `shared` is for rows of a snapshot */
+};
+
+/* The writer for values of this kind in this column; NULL: it cannot have any. */
+put_value *writer_find(const struct plan_column *c, uint8_t kind);
+/* The kind that the column's values have as a rule. */
+enum value_kind writer_kind(const struct column *c);
+
+/* decimal.c */
+put_value *decimal_writer(const struct plan_column *c, uint8_t kind);
+/* Base64 of the number's shortest two's complement, big-endian: Connect's Decimal. */
+enum put_status put_unsigned_precise(struct buf *b, const struct plan_column *c,
+				     const struct value *v);
+
+/* temporal.c */
+put_value *temporal_writer(const struct plan_column *c, uint8_t kind);
+
+#endif
