@@ -55,16 +55,16 @@ int checkpoint_load(const struct checkpoint *c, struct position *ret,
 int checkpoint_set_source(struct checkpoint *c, const char *source) MR_MUST_CHECK;
 int checkpoint_set_pipe_cluster(struct checkpoint *c, const char *id) MR_MUST_CHECK;
 
-/* Writes it now, if it is not what was written last. ERR_STATE_IO; the old one stays. */
+/* Writes it now. ERR_STATE_IO: the old one stays. */
 int checkpoint_save(struct checkpoint *c, const struct position *p, struct err *err) MR_MUST_CHECK;
 /*
- * Saves the ledger's position when it moved and the interval has passed since the last
- * save. 1: saved; 0: nothing to do; else -errno: called again, it tries again after the
+ * Saves the ledger's position when it is not what was saved last (a first position is
+ * saved before it moves) and the interval has passed since the last attempt. 1: saved; 0: nothing to do; else -errno: called again, it tries again after the
  * interval. `now` is clock_boot().
  */
 int checkpoint_tick(struct checkpoint *c, const struct ledger *l, usec_t now,
 		    struct err *err) MR_MUST_CHECK;
-/* Saves the ledger's position if it moved since the last save: at a clean stop. */
+/* Saves the position if it moved since the last save: at a clean stop. As checkpoint_tick. */
 int checkpoint_flush(struct checkpoint *c, const struct ledger *l, struct err *err) MR_MUST_CHECK;
 /* When checkpoint_tick() could next have something to do, on clock_boot()'s scale. */
 usec_t checkpoint_due(const struct checkpoint *c);

@@ -61,7 +61,10 @@ struct ledger {
 int ledger_init(struct ledger *l, const struct position *start) MR_MUST_CHECK;
 void ledger_free(struct ledger *l);
 
-/* A record has left the ring; a MESSAGE now counts as in flight. */
+/*
+ * A record has left the ring; a MESSAGE now counts as in flight. The pipe may have
+ * acknowledged it already.
+ */
 void ledger_taken(struct ledger *l, const struct record *r);
 /* The pipe acknowledged a MESSAGE, once. */
 void ledger_acked(struct ledger *l, struct record *r);

@@ -18,7 +18,7 @@ int position_to_doc(const struct position *p, uint64_t revision, struct position
 		    struct err *err) MR_MUST_CHECK;
 /*
  * The stream's part of d, into an initialised position. -EINVAL and ERR_STATE_INVALID
- * when it says nothing or contradicts itself, or asks for what this version does not do
+ * when it contradicts itself, or asks for what this version does not do
  * (prepared XA groups, a snapshot under way).
  */
 int position_from_doc(const struct position_doc *d, struct position *ret,
