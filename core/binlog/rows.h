@@ -27,7 +27,6 @@
 
 enum {
 	ROWS_FLAG_STMT_END = 0x0001, /* the last rows event of a statement */
-	ROWS_FLAG_CASCADE = 0x0010,  /* made by a foreign key (MySQL 9) */
 };
 
 struct rows_reader {

@@ -84,11 +84,11 @@ struct stream {
 	struct group group;
 
 	/* The rest is stream.c's. */
-	uint8_t state;     /* enum group_state */
-	uint8_t alter;     /* MariaDB's two-phase ALTER: this group changes no table */
+	uint8_t state;         /* enum group_state */
 	bool checksum_asked;
-	bool file_changed; /* a ROTATE inside a group: only a crash explains it */
-	char name[520];    /* unquoted savepoint name */
+	bool alter_undecided;  /* MariaDB's two-phase ALTER: this group changes no table */
+	bool file_changed;     /* a ROTATE inside a group: only a crash explains it */
+	char name[520];        /* a savepoint's, unquoted */
 };
 
 /* checksum_asked: see binlog_format_init(). */
