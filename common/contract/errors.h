@@ -2,7 +2,7 @@
 #ifndef MR_CONTRACT_ERRORS_H
 #define MR_CONTRACT_ERRORS_H
 
-#include "common/base/err.h"
+#include "common/base/buf.h"
 
 #define ERR(name, code, class, meaning, remedy) extern const struct err_kind ERR_##name##_KIND;
 #include "common/contract/errors.def"
@@ -10,6 +10,8 @@
 
 /* Walks the table for the reference page; NULL after the last. */
 const struct err_kind *errors_kind(size_t i);
+/* The reference page, Markdown. */
+void errors_print_reference(struct buf *out);
 
 /* err_set(err, -EINVAL, ERR_TASK_INVALID, …) */
 #define ERR_USAGE (&ERR_USAGE_KIND)

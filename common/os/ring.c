@@ -153,6 +153,8 @@ static bool wait_room(struct ring *r, size_t total)
 {
 	if (r->committed + total - r->freed_seen <= r->capacity)
 		return !atomic_load_explicit(&r->closed, memory_order_relaxed);
+	if (atomic_load(&r->closed))
+		return false;
 	r->freed_seen = atomic_load_explicit(&r->freed, memory_order_acquire);
 	if (r->committed + total - r->freed_seen <= r->capacity)
 		return true;
@@ -309,6 +311,11 @@ void ring_wake(struct ring *r)
 {
 	atomic_store(&r->consumer_sleeps, false);
 	empty_fd(r->consumer_fd);
+}
+
+void ring_kick(struct ring *r)
+{
+	signal_fd(r->consumer_fd);
 }
 
 void ring_close(struct ring *r)

@@ -68,6 +68,8 @@ bool ring_sleep(struct ring *r);
 /* Empties the fd after the poll. */
 void ring_wake(struct ring *r);
 
+/* Any thread: a consumer that sleeps on ring_fd() wakes. */
+void ring_kick(struct ring *r);
 /* Any thread: wakes both sides; a waiting or coming reservation fails. */
 void ring_close(struct ring *r);
 bool ring_closed(const struct ring *r);

@@ -1,0 +1,158 @@
+/* deliver.c - see deliver.h. */
+#include "core/pipeline/deliver.h"
+
+#include "common/contract/errors.h"
+#include "common/os/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+enum {
+	BATCH = 512,          /* records between two looks at acknowledgements */
+	NAP_MS = 1000,        /* the pipe wants to be served once a second */
+	NAP_REFUSED_MS = 100, /* while the pipe takes nothing */
+	GRACE_MS = 300,       /* for the source's thread to finish the group it publishes */
+};
+
+void deliver_ack(void *ctx, struct record *r)
+{
+	struct deliver *d = ctx;
+	ledger_acked(d->ledger, r);
+}
+
+/* Hands over up to BATCH records. Returns how many, or a failure. */
+static int hand_over(struct deliver *d, struct err *err)
+{
+	int n = 0;
+	for (; n < BATCH; n++) {
+		if (!d->pending)
+			d->pending = ring_next(d->ring, NULL);
+		struct record *r = d->pending;
+		if (!r)
+			break;
+		if (r->kind == RECORD_MESSAGE) {
+			int rc = pipe_put(d->pipe, r, err);
+			if (rc == -EAGAIN)
+				break;
+			if (rc < 0)
+				return rc;
+		}
+		ledger_taken(d->ledger, r);
+		d->pending = NULL;
+	}
+	return n;
+}
+
+/* Saves what is safe, if it is time (or `now_or_never`). */
+static int save(struct deliver *d, bool now_or_never, struct err *err)
+{
+	if (!now_or_never && clock_boot() < checkpoint_due(d->checkpoint))
+		return 0;
+	int rc = pipe_sync(d->pipe, err);
+	if (rc < 0)
+		return rc;
+	rc = now_or_never ? checkpoint_flush(d->checkpoint, d->ledger, err)
+			  : checkpoint_tick(d->checkpoint, d->ledger, clock_boot(), err);
+	return rc < 0 ? rc : 0;
+}
+
+/* Sleeps until the ring or the pipe has something, or the next save is due. */
+static void nap(struct deliver *d, bool refused)
+{
+	usec_t wait = checkpoint_due(d->checkpoint) - clock_boot();
+	int most = refused || atomic_load(d->stopping) ? NAP_REFUSED_MS : NAP_MS;
+	int ms = wait > 0 && wait / 1000 < most ? (int)(wait / 1000) + 1 : most;
+	struct pollfd fds[2] = {
+		{.fd = pipe_fd(d->pipe), .events = POLLIN},
+		{.fd = ring_fd(d->ring), .events = POLLIN},
+	};
+	/* With a record pending, or no more to come, only the pipe can bring anything. */
+	if (d->pending || ring_closed(d->ring)) {
+		poll(fds, 1, ms < NAP_REFUSED_MS ? ms : NAP_REFUSED_MS);
+		return;
+	}
+	if (!ring_sleep(d->ring))
+		return;
+	poll(fds, 2, ms);
+	ring_wake(d->ring);
+}
+
+static bool all_delivered(struct deliver *d)
+{
+	return !d->pending && ring_used(d->ring) == 0;
+}
+
+int deliver_run(struct deliver *d, struct err *err)
+{
+	usec_t quiet_since = 0; /* since when nothing moved after the source was done */
+	usec_t stop_since = 0;
+	for (;;) {
+		/* Read before the ring: what was published before it is then seen. */
+		bool done = atomic_load(d->source_done);
+		int taken = hand_over(d, err);
+		int rc = taken < 0 ? taken : pipe_serve(d->pipe, 0, err);
+		int moved = ledger_advance(d->ledger, d->ring);
+		if (rc >= 0 && moved == -ENOMEM)
+			rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the position");
+		if (rc >= 0)
+			rc = save(d, false, err);
+		if (rc < 0) {
+			/* The first failure is the one to tell; what is safe is saved all the same. */
+			struct err second = {0};
+			if (save(d, true, &second) < 0)
+				log_err(LOG_LEVEL_ERROR, "saving the position", &second);
+			return rc;
+		}
+		if (done && all_delivered(d))
+			return save(d, true, err);
+		if (!done && atomic_load(d->stopping)) {
+			if (!stop_since)
+				stop_since = clock_boot();
+			if (clock_boot() - stop_since > GRACE_MS * USEC_PER_MSEC)
+				ring_close(d->ring);
+		}
+		if (taken > 0 || moved > 0) {
+			quiet_since = 0;
+			atomic_store_explicit(d->last_ack, clock_boot(), memory_order_relaxed);
+			if (!done || !atomic_load(d->hurry))
+				continue;
+		}
+		if (done) {
+			usec_t now = clock_boot();
+			if (!quiet_since)
+				quiet_since = now;
+			if (now - quiet_since > d->patience || atomic_load(d->hurry)) {
+				rc = save(d, true, err);
+				return rc < 0 ? rc : -ETIMEDOUT;
+			}
+		}
+		nap(d, d->pending != NULL);
+	}
+}
+
+void deliver_drop(struct deliver *d, const struct record *failed, struct err *err)
+{
+	struct record_group group = {.gtid = d->ledger->group_gtid,
+				     .start = d->ledger->group_start};
+	while (ring_next(d->ring, NULL))
+		;
+	for (struct record *r; (r = ring_oldest(d->ring)); ring_release(d->ring)) {
+		if (r->kind == RECORD_GROUP) {
+			group = *record_as_group(r);
+		} else if (r->kind == RECORD_MESSAGE) {
+			if (r == failed) {
+				char gtid[GTID_TEXT_MAX];
+				gtid_format(&group.gtid, gtid);
+				err_locate(err,
+					   "row change %llu of the transaction that begins at "
+					   "%.120s:%llu%s%s",
+					   (unsigned long long)r->row, group.start.file,
+					   (unsigned long long)group.start.pos,
+					   gtid[0] ? ", GTID " : "", gtid);
+			}
+			if (r->flags & RECORD_OUTSIDE)
+				free(r->outside);
+		}
+	}
+}

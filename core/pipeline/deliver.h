@@ -1,0 +1,59 @@
+/*
+ * deliver.h - queue -> pipe -> ledger -> checkpoint: the second half of a capture.
+ *
+ * Job: hand messages to the pipe in the queue's order, tell the ledger what was
+ * acknowledged, save the safe position on time. Does not know what the bytes mean, nor
+ * what follows from a failure: that is capture.c's.
+ * Runs on the thread that called capture_run(). Borrows everything.
+ */
+#ifndef MR_PIPELINE_DELIVER_H
+#define MR_PIPELINE_DELIVER_H
+
+#include "common/os/ring.h"
+#include "core/pipe/pipe.h"
+#include "core/progress/checkpoint.h"
+#include "core/progress/ledger.h"
+
+#include <stdatomic.h>
+
+struct capture;
+
+struct deliver {
+	struct capture *owner; /* for capture.c's own callbacks */
+	struct ring *ring;
+	struct pipe *pipe;
+	struct ledger *ledger;
+	struct checkpoint *checkpoint;
+	/* The source's thread has ended: what is in the ring is all there will be. Set
+	 * before ring_close(). */
+	const atomic_bool *source_done;
+	/* The task is to end: the source's thread gets a moment to finish its group. */
+	const atomic_bool *stopping;
+	/* The operator will not wait: leave as soon as the position is saved. */
+	const atomic_bool *hurry;
+	/* After source_done: how long to wait for a pipe that acknowledges nothing. */
+	usec_t patience;
+
+	_Atomic int64_t *last_ack; /* boot clock of the last progress */
+
+	struct record *pending; /* taken from the ring, not by the pipe yet */
+};
+
+/* The ack callback for pipe_open(); ctx is the struct deliver. */
+void deliver_ack(void *ctx, struct record *r);
+
+/*
+ * Works until the source is done and everything is acknowledged and saved (0), patience
+ * ran out (-ETIMEDOUT: what was not acknowledged will be sent again), or the pipe or
+ * the checkpoint failed. In each case the safe position was saved, if that was possible.
+ */
+int deliver_run(struct deliver *d, struct err *err) MR_MUST_CHECK;
+
+/*
+ * After pipe_close() and the end of the source's thread: frees what the records left in
+ * the ring own. If `failed` is one of them, says in err which row of which transaction
+ * it was.
+ */
+void deliver_drop(struct deliver *d, const struct record *failed, struct err *err);
+
+#endif

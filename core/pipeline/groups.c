@@ -1,0 +1,266 @@
+/* groups.c - see groups.h. */
+#include "core/pipeline/groups.h"
+
+#include "common/contract/errors.h"
+#include "common/os/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* ---------------------------------------------------------------- a group begins */
+
+/*
+ * Is this the group that a former reading stopped inside? By GTID where there is one,
+ * else by where it starts.
+ */
+static bool is_partial_group(const struct partial *partial, const struct group *g)
+{
+	if (partial->gtid.kind != GTID_NONE)
+		return gtid_equal(&partial->gtid, &g->gtid);
+	return partial->start.pos == g->start.pos && strcmp(partial->start.file, g->start.file) == 0;
+}
+
+/*
+ * A group that follows the position we stopped behind, but is not the one we stopped in.
+ * With GTIDs another server may send others first; from the same domain or without GTIDs
+ * it means that the history is another one.
+ */
+static int check_not_partial(const struct source_thread *t, struct err *err)
+{
+	const struct partial *p = &t->read.partial;
+	const struct group *g = &t->stream.group;
+	bool other_order = p->gtid.kind == GTID_MYSQL ||
+			   (p->gtid.kind == GTID_MARIADB && g->gtid.kind == GTID_MARIADB &&
+			    p->gtid.maria.domain != g->gtid.maria.domain);
+	if (other_order)
+		return 0;
+	char where[320];
+	return err_set_at(err, -ESTALE, ERR_PARTIAL_MISMATCH,
+			  stream_where(&t->stream, g->start.pos, where, sizeof(where)),
+			  "%llu rows of the transaction at %.120s:%llu were delivered before, but "
+			  "the source has another transaction there",
+			  (unsigned long long)p->rows, p->start.file,
+			  (unsigned long long)p->start.pos);
+}
+
+static int begin(struct source_thread *t, struct err *err)
+{
+	const struct group *g = &t->stream.group;
+	t->event = 0;
+	const struct partial *skip = NULL;
+	if (t->read.partial.set) {
+		if (is_partial_group(&t->read.partial, g)) {
+			skip = &t->read.partial;
+		} else {
+			int rc = check_not_partial(t, err);
+			if (rc < 0)
+				return rc;
+		}
+	}
+	if (t->reread) {
+		t->reread = false;
+		if (!gtid_equal(&t->again.gtid, &g->gtid) || t->again.start.pos != g->start.pos)
+			return err_set(err, -EPROTO, ERR_SOURCE_LOST,
+				       "the source sent another transaction when one was read a second "
+				       "time");
+		t->mode = GROUP_STREAM;
+	} else {
+		t->mode = GROUP_HOLD;
+		hold_clear(&t->hold);
+		verdict_clear(&t->verdict);
+	}
+	publish_group(&t->publish, g, skip);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- its events */
+
+static int row_event(struct source_thread *t, const struct step *step, struct err *err)
+{
+	uint64_t n = t->event++;
+	switch (t->mode) {
+	case GROUP_HOLD:
+		if (hold_add(&t->hold, step->kind, step->pos, &step->event))
+			return 0;
+		t->mode = GROUP_SCAN;
+		hold_clear(&t->hold);
+		return 0;
+	case GROUP_SCAN:
+		return 0;
+	case GROUP_STREAM:
+		return publish_event(&t->publish, &t->stream, step->kind, &step->event, step->pos,
+				     verdict_is_undone(&t->verdict, n), err);
+	}
+	return 0;
+}
+
+static int replay_held(struct source_thread *t, struct err *err)
+{
+	uint64_t n = 0;
+	for (const struct held *h = NULL; (h = hold_next(&t->hold, h)); n++) {
+		struct event e = hold_event(h);
+		int rc = publish_event(&t->publish, &t->stream, h->kind, &e, h->pos,
+				       verdict_is_undone(&t->verdict, n), err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------------- it ends */
+
+static usec_t commit_time(const struct source_thread *t, const struct step *step)
+{
+	if (t->stream.group.commit_time)
+		return t->stream.group.commit_time;
+	return (usec_t)step->event.timestamp * USEC_PER_SEC;
+}
+
+/* The group is in the queue up to its mark: our own position follows. */
+static int advance_read(struct source_thread *t, const struct gtid *gtid, usec_t when,
+			struct err *err)
+{
+	if (t->read.gtids && gtid_set_add(t->read.gtids, gtid) < 0)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the GTID set");
+	t->read.at = t->stream.at;
+	t->read.commit_time = when;
+	if (is_partial_group(&t->read.partial, &t->stream.group))
+		t->read.partial.set = false;
+	return 0;
+}
+
+static int end(struct source_thread *t, const struct step *step, bool happened, struct err *err)
+{
+	usec_t when = commit_time(t, step);
+	if (happened && t->from_time) {
+		/* start: time - what was committed before is not wanted. */
+		if (when < t->from_time)
+			happened = false;
+		else
+			t->from_time = 0;
+	}
+	if (happened && t->mode == GROUP_SCAN) {
+		t->again = (struct record_group){.gtid = t->stream.group.gtid,
+						 .start = t->stream.group.start};
+		return 1;
+	}
+	int rc = 0;
+	if (happened && t->mode == GROUP_HOLD)
+		rc = replay_held(t, err);
+	/* A group that did not happen has no rows that could be missing. */
+	if (!happened)
+		t->publish.skip_rows = 0;
+	struct gtid gtid = t->stream.group.gtid;
+	if (step->kind == STEP_TORN)
+		gtid = (struct gtid){.kind = GTID_NONE};
+	if (rc == 0)
+		rc = publish_end(&t->publish, &t->stream.at, &gtid, when, err);
+	if (rc == 0)
+		rc = advance_read(t, &gtid, when, err);
+	t->mode = GROUP_HOLD;
+	hold_clear(&t->hold);
+	verdict_clear(&t->verdict);
+	if (rc < 0)
+		return rc;
+	atomic_fetch_add_explicit(&t->stats->groups, 1, memory_order_relaxed);
+	atomic_store_explicit(&t->stats->read_lag, when ? clock_wall() - when : 0,
+			      memory_order_relaxed);
+	return 0;
+}
+
+/* Statements after which a table's definition may be another one. */
+static bool changes_definitions(struct span sql)
+{
+	static const char *const verbs[] = {"CREATE", "ALTER", "DROP", "RENAME"};
+	size_t i = 0;
+	for (;;) {
+		while (i < sql.len && (sql.p[i] <= ' ' || sql.p[i] == '('))
+			i++;
+		if (i + 1 < sql.len && sql.p[i] == '/' && sql.p[i + 1] == '*') {
+			/* A versioned comment's text is executed: do not look inside, be safe. */
+			if (i + 2 < sql.len && (sql.p[i + 2] == '!' || sql.p[i + 2] == 'M'))
+				return true;
+			for (i += 2; i + 1 < sql.len && !(sql.p[i] == '*' && sql.p[i + 1] == '/');)
+				i++;
+			i += 2;
+			continue;
+		}
+		if (i < sql.len && (sql.p[i] == '#' || (sql.p[i] == '-' && i + 1 < sql.len &&
+							sql.p[i + 1] == '-'))) {
+			while (i < sql.len && sql.p[i] != '\n')
+				i++;
+			continue;
+		}
+		break;
+	}
+	for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++) {
+		size_t len = strlen(verbs[v]);
+		if (sql.len - i >= len && i < sql.len &&
+		    strncasecmp((const char *)sql.p + i, verbs[v], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int ddl(struct source_thread *t, const struct step *step, struct err *err)
+{
+	log_debug("statement at %s:%llu: %.*s", t->stream.at.file,
+		  (unsigned long long)step->pos, (int)(step->text.len < 200 ? step->text.len : 200),
+		  (const char *)step->text.p);
+	if (changes_definitions(step->text))
+		publish_forget_tables(&t->publish);
+	if (!step->ends_group)
+		return 0;
+	/* A group of its own, of a source without GTID events, has had no BEGIN. */
+	publish_group(&t->publish, &t->stream.group, NULL);
+	return end(t, step, true, err);
+}
+
+int groups_step(struct source_thread *t, const struct step *step, struct err *err)
+{
+	switch (step->kind) {
+	case STEP_BEGIN:
+		return begin(t, err);
+	case STEP_TABLE_MAP:
+	case STEP_ROWS:
+		return row_event(t, step, err);
+	case STEP_SAVEPOINT:
+		return t->mode == GROUP_STREAM
+			       ? 0
+			       : verdict_savepoint(&t->verdict, step->text, t->event, err);
+	case STEP_UNDO:
+		return t->mode == GROUP_STREAM
+			       ? 0
+			       : verdict_undo(&t->verdict, step->text, t->event, err);
+	case STEP_COMMIT:
+		return end(t, step, true, err);
+	case STEP_ROLLBACK:
+	case STEP_TORN:
+		return end(t, step, false, err);
+	case STEP_DDL:
+		return ddl(t, step, err);
+	case STEP_SKIP:
+	case STEP_HEARTBEAT:
+	case STEP_ROTATE:
+	case STEP_ROWS_QUERY:
+		break;
+	}
+	return 0;
+}
+
+void groups_break(struct source_thread *t)
+{
+	if (t->publish.open && t->publish.rows > t->publish.skip_rows)
+		t->read.partial = (struct partial){
+			.set = true,
+			.gtid = t->publish.gtid,
+			.start = t->publish.start,
+			.rows = t->publish.rows,
+			.crc = t->publish.crc,
+		};
+	t->publish.open = false;
+	t->mode = GROUP_HOLD;
+	t->reread = false;
+	hold_clear(&t->hold);
+	verdict_clear(&t->verdict);
+}

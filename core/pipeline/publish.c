@@ -1,0 +1,331 @@
+/* publish.c - see publish.h. */
+#include "core/pipeline/publish.h"
+
+#include "common/base/crc.h"
+#include "common/contract/errors.h"
+#include "core/binlog/rows.h"
+#include "core/binlog/table_map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+/* Blocks of the arena of values that are worth keeping for the next row. */
+enum { VALUES_KEEP = 256 * 1024 };
+
+/* A table as its last TABLE_MAP described it. */
+struct publish_target {
+	uint64_t id;
+	bool listed; /* in by_id */
+	char *name;  /* "db\0table", the key of by_name */
+	unsigned name_len;
+	bool excluded;
+	struct arena arena; /* map and described */
+	struct table_map map;
+	struct table described;
+	const struct table *table;   /* for the rows reader: the schema's, or `described` */
+	struct envelope_table *plan; /* NULL while excluded */
+	uint32_t topic;
+	UT_hash_handle hh_name;
+	UT_hash_handle hh_id;
+};
+
+int publish_init(struct publish *p)
+{
+	arena_init(&p->values);
+	/* The first block, so that values_start is where every row begins. */
+	if (!arena_alloc(&p->values, 8))
+		return -ENOMEM;
+	arena_reset(&p->values, VALUES_KEEP);
+	p->values_start = p->values.p;
+	return 0;
+}
+
+static void target_unlist(struct publish *p, struct publish_target *t)
+{
+	if (t->listed)
+		HASH_DELETE(hh_id, p->by_id, t);
+	t->listed = false;
+}
+
+/* Forgets what is known of the table; the name stays. */
+static void target_clear(struct publish *p, struct publish_target *t)
+{
+	target_unlist(p, t);
+	envelope_table_close(t->plan);
+	t->plan = NULL;
+	t->table = NULL;
+	arena_reset(&t->arena, 64 * 1024);
+}
+
+static void target_free(struct publish *p, struct publish_target *t)
+{
+	target_clear(p, t);
+	HASH_DELETE(hh_name, p->by_name, t);
+	arena_free(&t->arena);
+	free(t->name);
+	free(t);
+}
+
+void publish_forget_tables(struct publish *p)
+{
+	struct publish_target *t, *next;
+	HASH_ITER (hh_name, p->by_name, t, next)
+		target_free(p, t);
+	schema_invalidate(p->schema, (struct span){0}, (struct span){0});
+}
+
+void publish_fini(struct publish *p)
+{
+	struct publish_target *t, *next;
+	HASH_ITER (hh_name, p->by_name, t, next)
+		target_free(p, t);
+	arena_free(&p->values);
+	free(p->before);
+	free(p->after);
+	p->before = p->after = NULL;
+	p->nvalues = 0;
+}
+
+/* ---------------------------------------------------------------- table maps */
+
+static struct publish_target *target_of(struct publish *p, const struct table_map *map)
+{
+	struct publish_target *t;
+	size_t len = map->db.len + 1 + map->name.len;
+	char name[2 * 256 + 2];
+	if (len >= sizeof(name))
+		return NULL;
+	memcpy(name, map->db.p, map->db.len);
+	name[map->db.len] = 0;
+	memcpy(name + map->db.len + 1, map->name.p, map->name.len);
+	HASH_FIND(hh_name, p->by_name, name, len, t);
+	if (t)
+		return t;
+	t = calloc(1, sizeof(*t));
+	char *copy = malloc(len);
+	if (!t || !copy) {
+		free(t);
+		free(copy);
+		return NULL;
+	}
+	memcpy(copy, name, len);
+	t->name = copy;
+	t->name_len = (unsigned)len;
+	arena_init(&t->arena);
+	HASH_ADD_KEYPTR(hh_name, p->by_name, t->name, t->name_len, t);
+	return t;
+}
+
+static int room_for_values(struct publish *p, uint32_t n)
+{
+	if (n <= p->nvalues)
+		return 0;
+	struct value *before = realloc(p->before, n * sizeof(*before));
+	if (before)
+		p->before = before;
+	struct value *after = realloc(p->after, n * sizeof(*after));
+	if (after)
+		p->after = after;
+	if (!before || !after)
+		return -ENOMEM;
+	p->nvalues = n;
+	return 0;
+}
+
+/* Everything a wanted table needs: definition, topic, plan. */
+static int target_open(struct publish *p, struct publish_target *t, struct err *err)
+{
+	char topic[TASK_TOPIC_MAX + 1];
+	int rc = schema_resolve(p->schema, &t->described, &t->table, err);
+	if (rc == 0)
+		rc = task_topic(p->task, t->described.db, t->described.name, topic, err);
+	if (rc == 0)
+		rc = pipe_topic(p->pipe, topic, &t->topic, err);
+	if (rc == 0)
+		rc = envelope_table_open(p->envelope, t->table, &t->plan, err);
+	return rc;
+}
+
+static int publish_table_map(struct publish *p, const struct stream *s, const struct event *e,
+			     struct err *err)
+{
+	uint64_t id;
+	int rc = table_map_id(&s->format, e, &id, err);
+	if (rc < 0)
+		return rc;
+	struct publish_target *t;
+	HASH_FIND(hh_id, p->by_id, &id, sizeof(id), t);
+	if (t && table_map_same(&t->map, e))
+		return 0;
+
+	/* A table not met yet, or changed, or opened again under another id. */
+	struct arena scratch;
+	struct table_map map;
+	arena_init(&scratch);
+	rc = table_map_parse(&s->format, e, &scratch, &map, err);
+	if (rc == 0 && !(t = target_of(p, &map)))
+		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
+	arena_free(&scratch);
+	if (rc < 0)
+		return rc;
+	target_clear(p, t);
+	rc = table_map_parse(&s->format, e, &t->arena, &t->map, err);
+	if (rc == 0)
+		rc = table_map_describe(&t->map, &s->format, &t->arena, &t->described, err);
+	if (rc == 0 && room_for_values(p, t->map.ncolumns) < 0)
+		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a row of %u columns",
+			     t->map.ncolumns);
+	if (rc < 0)
+		return rc;
+	t->excluded = !task_matches(p->task, t->map.db, t->map.name);
+	t->table = &t->described;
+	if (!t->excluded)
+		rc = target_open(p, t, err);
+	if (rc < 0)
+		return rc;
+	/* Another table may have had this id in a former life of the server. */
+	struct publish_target *old;
+	HASH_FIND(hh_id, p->by_id, &id, sizeof(id), old);
+	if (old)
+		target_unlist(p, old);
+	t->id = id;
+	t->listed = true;
+	HASH_ADD(hh_id, p->by_id, id, sizeof(t->id), t);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- rows */
+
+static int put_group_once(struct publish *p)
+{
+	if (p->group_put)
+		return 0;
+	struct record_group g = {.gtid = p->gtid, .start = p->start};
+	int rc = queue_put_group(p->queue, &g);
+	p->group_put = rc == 0;
+	return rc;
+}
+
+static void describe_event(struct publish *p, const struct stream *s, const struct event *e,
+			   uint64_t pos, struct row_event *ret)
+{
+	*ret = (struct row_event){
+		.flavor = s->format.flavor,
+		.file = s->at.file,
+		.pos = pos,
+		.server_id = e->server_id,
+		.gtid = p->gtid,
+		.thread_id = s->group.thread_id,
+		.has_thread = s->group.has_thread,
+		.source_time = (usec_t)e->timestamp * USEC_PER_SEC,
+		.commit_time = s->group.commit_time,
+		.read_time = clock_wall(),
+	};
+	gtid_format(&p->gtid, ret->gtid_text);
+}
+
+/* Is this row in the pipe already? At the last such row its crc must be the saved one. */
+static int row_was_published(struct publish *p, bool *ret, struct err *err)
+{
+	*ret = p->rows <= p->skip_rows;
+	if (p->rows == p->skip_rows && p->crc != p->skip_crc)
+		return err_set(err, -ESTALE, ERR_PARTIAL_MISMATCH,
+			       "the first %llu rows of the transaction are not those that were "
+			       "delivered before",
+			       (unsigned long long)p->skip_rows);
+	return 0;
+}
+
+static int publish_rows(struct publish *p, const struct stream *s, const struct event *e,
+			uint64_t pos, bool undone, struct err *err)
+{
+	struct rows_reader r;
+	int rc = rows_open(&r, &s->format, e, err);
+	if (rc < 0)
+		return rc;
+	struct publish_target *t;
+	HASH_FIND(hh_id, p->by_id, &r.table_id, sizeof(r.table_id), t);
+	if (!t)
+		return err_set(err, -EBADMSG, ERR_SOURCE_POSITION,
+			       "rows of table id %llu without its TABLE_MAP: the position the dump "
+			       "started from was not the end of a transaction",
+			       (unsigned long long)r.table_id);
+	struct row_event event;
+	bool wanted = !undone && !t->excluded;
+	if (wanted) {
+		describe_event(p, s, e, pos, &event);
+		rc = envelope_event_begin(p->envelope, t->plan, &event, err);
+		if (rc == 0)
+			rc = put_group_once(p);
+		p->queue->topic = t->topic;
+		p->queue->timestamp = event.source_time;
+	}
+	struct row row = {.op = r.op, .table = t->table, .event = &event};
+	row.before = r.op == ROW_INSERT ? NULL : p->before;
+	row.after = r.op == ROW_DELETE ? NULL : p->after;
+	struct span image;
+	while (rc >= 0 && (rc = rows_next(&r, t->table, &p->values, p->before, p->after, &image,
+					  err)) > 0) {
+		p->rows++;
+		p->crc = crc32_update(p->crc, image.p, image.len);
+		bool published = false;
+		if (p->rows <= p->skip_rows)
+			rc = row_was_published(p, &published, err);
+		if (rc >= 0 && wanted && !published) {
+			p->queue->row = p->rows;
+			p->queue->crc = p->crc;
+			row.index = r.nrows - 1;
+			rc = envelope_row(p->envelope, &row, &p->queue->sink, err);
+		}
+		if (p->values.p != p->values_start) {
+			arena_reset(&p->values, VALUES_KEEP);
+			p->values_start = p->values.p;
+		}
+	}
+	if (rc < 0 && rc != -ECANCELED)
+		err_prefix(err, "table %.*s.%.*s", (int)t->map.db.len, t->map.db.p,
+			   (int)t->map.name.len, t->map.name.p);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---------------------------------------------------------------- groups */
+
+void publish_group(struct publish *p, const struct group *g, const struct partial *skip)
+{
+	p->gtid = g->gtid;
+	p->start = g->start;
+	p->open = true;
+	p->group_put = false;
+	p->rows = 0;
+	p->crc = 0;
+	p->skip_rows = skip ? skip->rows : 0;
+	p->skip_crc = skip ? skip->crc : 0;
+}
+
+int publish_event(struct publish *p, const struct stream *s, enum step_kind kind,
+		  const struct event *e, uint64_t pos, bool undone, struct err *err)
+{
+	int rc = kind == STEP_TABLE_MAP ? publish_table_map(p, s, e, err)
+					: publish_rows(p, s, e, pos, undone, err);
+	if (rc < 0 && rc != -ECANCELED && err && !err->where[0]) {
+		char where[sizeof(err->where)];
+		err_locate(err, "%s", stream_where(s, pos, where, sizeof(where)));
+	}
+	return rc;
+}
+
+int publish_end(struct publish *p, const struct binlog_pos *end, const struct gtid *gtid,
+		usec_t commit_time, struct err *err)
+{
+	if (p->rows < p->skip_rows)
+		return err_set_at(err, -ESTALE, ERR_PARTIAL_MISMATCH, p->start.file,
+				  "the transaction has %llu rows, but %llu of it were delivered "
+				  "before",
+				  (unsigned long long)p->rows, (unsigned long long)p->skip_rows);
+	struct record_mark m = {.gtid = *gtid, .end = *end, .commit_time = commit_time};
+	int rc = queue_put_mark(p->queue, &m);
+	if (rc == 0)
+		p->open = false;
+	return rc;
+}

@@ -1,0 +1,73 @@
+/*
+ * publish.h - the rows of decided groups: event bytes -> rows -> messages in the queue.
+ *
+ * Job: for each table map know the table, its topic and its envelope plan; for each rows
+ * event walk the rows, count them, and let the envelope write those that are wanted.
+ * Whether a group happened is not decided here (source.c), nor whether anything was
+ * delivered (deliver.c). Source thread only.
+ */
+#ifndef MR_PIPELINE_PUBLISH_H
+#define MR_PIPELINE_PUBLISH_H
+
+#include "common/contract/task.h"
+#include "core/binlog/stream.h"
+#include "core/envelope/envelope.h"
+#include "core/pipe/pipe.h"
+#include "core/pipeline/queue.h"
+#include "core/schema/schema.h"
+
+struct publish_target;
+
+struct publish {
+	/* Borrowed. */
+	const struct task *task;
+	struct schema *schema;
+	struct envelope *envelope;
+	struct pipe *pipe;
+	struct queue *queue;
+
+	struct publish_target *by_name; /* hash: every table met, excluded ones too */
+	struct publish_target *by_id;   /* hash: those by their current table_id */
+	struct arena values;            /* what values of one row point to; reset per row */
+	const uint8_t *values_start;
+	struct value *before;
+	struct value *after;
+	uint32_t nvalues;
+
+	/* The group being published. */
+	struct gtid gtid;
+	struct binlog_pos start;
+	bool open;       /* between publish_group() and publish_end() */
+	bool group_put;  /* its RECORD_GROUP is in the queue */
+	uint64_t rows;   /* row changes passed, as the source wrote them */
+	uint32_t crc;    /* running over their images */
+	/*
+	 * Rows of this group that are in the pipe already, from struct partial: passed
+	 * over, and their crc compared. 0: none.
+	 */
+	uint64_t skip_rows;
+	uint32_t skip_crc;
+};
+
+int publish_init(struct publish *p) MR_MUST_CHECK;
+void publish_fini(struct publish *p);
+
+/* The group whose events follow; `skip` (may be NULL) is what of it was published before. */
+void publish_group(struct publish *p, const struct group *g, const struct partial *skip);
+/*
+ * A TABLE_MAP or rows event of the group. `undone`: it did not happen (its rows count,
+ * but are not written). Errors are located; -ECANCELED when the queue was closed.
+ */
+int publish_event(struct publish *p, const struct stream *s, enum step_kind kind,
+		  const struct event *e, uint64_t pos, bool undone,
+		  struct err *err) MR_MUST_CHECK;
+/*
+ * The group is complete and ends at `end`; its GTID counts even if its rows did not
+ * happen.
+ */
+int publish_end(struct publish *p, const struct binlog_pos *end, const struct gtid *gtid,
+		usec_t commit_time, struct err *err) MR_MUST_CHECK;
+/* A DDL statement: definitions may have changed. */
+void publish_forget_tables(struct publish *p);
+
+#endif

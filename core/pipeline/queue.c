@@ -1,0 +1,182 @@
+/* queue.c - see queue.h. */
+#include "core/pipeline/queue.h"
+
+#include "common/contract/errors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	EXPECT_MIN = 512,
+	/* Kafka's length fields are 31 bits; a value of this size is refused long before. */
+	MESSAGE_MAX = 1 << 30,
+};
+
+static void drop_begun(struct queue *q)
+{
+	free(q->outside);
+	q->outside = NULL;
+	q->record = NULL; /* a reservation that is never committed costs nothing */
+}
+
+/* Gives the message `total` bytes in the ring. */
+static int grow_inside(struct queue *q, size_t total)
+{
+	size_t max = ring_entry_max(q->ring);
+	size_t want = total < max / 2 ? 2 * total : max;
+	struct record *r = ring_extend(q->ring, want, sizeof(*r) + q->buf.len);
+	if (!r) {
+		q->why = NULL; /* closed: the task is stopping */
+		return -ECANCELED;
+	}
+	q->record = r;
+	q->room = want;
+	q->buf.data = (uint8_t *)(r + 1);
+	q->buf.cap = want - sizeof(*r);
+	return 0;
+}
+
+static int grow_outside(struct queue *q, size_t len)
+{
+	/* Bounded: what is outside already must be gone before the bound is passed. */
+	if (!q->outside && q->outside_bytes > 0 &&
+	    q->outside_bytes + len > ring_capacity(q->ring)) {
+		if (!ring_drain(q->ring)) {
+			q->why = NULL;
+			return -ECANCELED;
+		}
+		q->outside_bytes = 0;
+	}
+	size_t want = len < MESSAGE_MAX / 2 ? len + len / 2 : MESSAGE_MAX;
+	uint8_t *p = realloc(q->outside, want);
+	if (!p) {
+		q->why = ERR_MEMORY;
+		return -ENOMEM;
+	}
+	if (!q->outside)
+		memcpy(p, q->buf.data, q->buf.len);
+	q->outside = p;
+	q->buf.data = p;
+	q->buf.cap = want;
+	return 0;
+}
+
+static int grow(struct buf *b, size_t need)
+{
+	struct queue *q = b->owner;
+	size_t len = b->len + need;
+	if (len > MESSAGE_MAX || need > MESSAGE_MAX) {
+		q->why = ERR_PIPE_OVERSIZE;
+		return -EMSGSIZE;
+	}
+	if (q->outside || sizeof(struct record) + len > ring_entry_max(q->ring))
+		return grow_outside(q, len);
+	return grow_inside(q, sizeof(struct record) + len);
+}
+
+static struct buf *begin(struct envelope_sink *s)
+{
+	struct queue *q = (struct queue *)s;
+	drop_begun(q);
+	q->why = NULL;
+	struct record *r = ring_reserve(q->ring, sizeof(*r) + q->expect);
+	if (!r)
+		return NULL;
+	q->record = r;
+	q->room = sizeof(*r) + q->expect;
+	q->buf.data = (uint8_t *)(r + 1);
+	q->buf.len = 0;
+	q->buf.cap = q->expect;
+	q->buf.failed = false;
+	return &q->buf;
+}
+
+static int end(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
+	       uint32_t value_len, uint8_t flags)
+{
+	struct queue *q = (struct queue *)s;
+	size_t len = q->buf.len;
+	*q->record = (struct record){
+		.kind = RECORD_MESSAGE,
+		.flags = (uint8_t)(flags | (q->outside ? RECORD_OUTSIDE : 0)),
+		.topic = q->topic,
+		.key_len = key_len,
+		.headers_len = headers_len,
+		.value_len = value_len,
+		.crc = q->crc,
+		.row = q->row,
+		.timestamp = q->timestamp,
+		.outside = q->outside,
+	};
+	ring_commit(q->ring, sizeof(struct record) + (q->outside ? 0 : len));
+	if (q->outside) {
+		q->outside_bytes += q->buf.cap;
+		q->outside = NULL; /* the record's now; released with it */
+	} else if (len > q->expect) {
+		size_t max = ring_entry_max(q->ring) - sizeof(struct record);
+		q->expect = len + len / 4 < max ? len + len / 4 : max;
+	} else if (len < q->expect / 4 && q->expect > EXPECT_MIN) {
+		q->expect /= 2;
+	}
+	q->record = NULL;
+	q->messages++;
+	q->bytes += key_len + value_len;
+	return 0;
+}
+
+static int why(struct envelope_sink *s, struct err *err)
+{
+	struct queue *q = (struct queue *)s;
+	if (q->why == ERR_MEMORY)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a message of %zu bytes",
+			       q->buf.len);
+	if (q->why == ERR_PIPE_OVERSIZE)
+		return err_set(err, -EMSGSIZE, ERR_PIPE_OVERSIZE,
+			       "a row makes a message of over %d bytes", MESSAGE_MAX);
+	return -ECANCELED; /* the ring is closed: nothing failed */
+}
+
+void queue_init(struct queue *q, struct ring *ring)
+{
+	*q = (struct queue){
+		.sink = {.begin = begin, .end = end, .why = why},
+		.ring = ring,
+		.expect = 1024,
+		.buf = {.grow = grow},
+	};
+	q->buf.owner = q;
+}
+
+void queue_fini(struct queue *q)
+{
+	drop_begun(q);
+}
+
+static int put(struct queue *q, uint8_t kind, const void *body, size_t size)
+{
+	struct record *r = ring_reserve(q->ring, sizeof(*r) + size);
+	if (!r)
+		return -ECANCELED;
+	*r = (struct record){.kind = kind};
+	memcpy(r + 1, body, size);
+	ring_commit(q->ring, sizeof(*r) + size);
+	return 0;
+}
+
+int queue_put_group(struct queue *q, const struct record_group *g)
+{
+	return put(q, RECORD_GROUP, g, sizeof(*g));
+}
+
+int queue_put_mark(struct queue *q, const struct record_mark *m)
+{
+	int rc = put(q, RECORD_MARK, m, sizeof(*m));
+	if (rc == 0)
+		ring_publish(q->ring);
+	return rc;
+}
+
+void queue_publish(struct queue *q)
+{
+	ring_publish(q->ring);
+}

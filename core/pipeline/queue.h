@@ -1,0 +1,50 @@
+/*
+ * queue.h - messages encoded in place in the ring between the source's thread and the
+ * pipe's: the envelope's sink over common/os/ring.h.
+ *
+ * Job: lay out records (core/model/record.h), let a message grow while it is written,
+ * and move one that is too large for the ring to the heap. Bounded in bytes: the ring's
+ * capacity, plus at most that much again in messages outside it, or one such message
+ * whatever its size. Source thread only; the other side is deliver.c.
+ */
+#ifndef MR_PIPELINE_QUEUE_H
+#define MR_PIPELINE_QUEUE_H
+
+#include "common/os/ring.h"
+#include "core/envelope/sink.h"
+#include "core/model/record.h"
+
+struct queue {
+	struct envelope_sink sink; /* first: the envelope's view of this queue */
+	struct ring *ring;         /* borrowed */
+
+	/* What the publisher says of the row that is about to be written. */
+	uint32_t topic;
+	uint64_t row;     /* ordinal in its group, from 1 */
+	uint32_t crc;     /* running, behind this row */
+	usec_t timestamp;
+
+	/* The message being written. */
+	struct buf buf;
+	struct record *record; /* NULL: none */
+	size_t room;           /* bytes reserved for it in the ring, header included */
+	uint8_t *outside;      /* its bytes, once it has left the ring */
+
+	size_t expect;         /* what recent messages needed */
+	size_t outside_bytes;  /* not known to be released */
+	uint64_t messages;     /* committed since the start */
+	uint64_t bytes;        /* of key and value */
+	const struct err_kind *why;
+};
+
+void queue_init(struct queue *q, struct ring *ring);
+/* Drops a message that was begun. The ring is the caller's. */
+void queue_fini(struct queue *q);
+/* A group whose first message follows. 0 or -ECANCELED when the ring is closed. */
+int queue_put_group(struct queue *q, const struct record_group *g) MR_MUST_CHECK;
+/* A group is complete; published at once. */
+int queue_put_mark(struct queue *q, const struct record_mark *m) MR_MUST_CHECK;
+/* Lets the pipe's thread see what was written so far. */
+void queue_publish(struct queue *q);
+
+#endif

@@ -1,0 +1,119 @@
+/* setup.c - see setup.h. */
+#include "core/pipeline/setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void setup_envelope_options(const struct task *task, struct envelope_options *ret)
+{
+	const struct task_pipe *p = &task->pipe;
+	static const enum envelope_key keys[] = {
+		[TASK_KEY_PRIMARY] = ENVELOPE_KEY_PRIMARY,
+		[TASK_KEY_TABLE] = ENVELOPE_KEY_TABLE,
+		[TASK_KEY_DATABASE] = ENVELOPE_KEY_DATABASE,
+		[TASK_KEY_NONE] = ENVELOPE_KEY_NONE,
+		[TASK_KEY_COLUMNS] = ENVELOPE_KEY_COLUMNS,
+	};
+	static const enum envelope_decimal decimals[] = {
+		[TASK_DECIMAL_PRECISE] = ENVELOPE_DECIMAL_PRECISE,
+		[TASK_DECIMAL_DOUBLE] = ENVELOPE_DECIMAL_DOUBLE,
+		[TASK_DECIMAL_STRING] = ENVELOPE_DECIMAL_STRING,
+	};
+	static const enum envelope_bigint bigints[] = {
+		[TASK_BIGINT_LONG] = ENVELOPE_BIGINT_LONG,
+		[TASK_BIGINT_PRECISE] = ENVELOPE_BIGINT_PRECISE,
+	};
+	static const enum envelope_time times[] = {
+		[TASK_TIME_ADAPTIVE_MICROSECONDS] = ENVELOPE_TIME_ADAPTIVE_MICROSECONDS,
+		[TASK_TIME_ADAPTIVE] = ENVELOPE_TIME_ADAPTIVE,
+		[TASK_TIME_CONNECT] = ENVELOPE_TIME_CONNECT,
+		[TASK_TIME_ISOSTRING] = ENVELOPE_TIME_ISOSTRING,
+		[TASK_TIME_MICROSECONDS] = ENVELOPE_TIME_MICROSECONDS,
+		[TASK_TIME_NANOSECONDS] = ENVELOPE_TIME_NANOSECONDS,
+	};
+	static const enum envelope_binary binaries[] = {
+		[TASK_BINARY_BYTES] = ENVELOPE_BINARY_BYTES,
+		[TASK_BINARY_BASE64] = ENVELOPE_BINARY_BASE64,
+		[TASK_BINARY_BASE64_URL] = ENVELOPE_BINARY_BASE64URL,
+		[TASK_BINARY_HEX] = ENVELOPE_BINARY_HEX,
+	};
+	*ret = (struct envelope_options){
+		.name = task->name,
+		.format = ENVELOPE_DEBEZIUM,
+		.tombstones = p->tombstones,
+		.key = keys[p->key],
+		.key_columns = p->key_columns,
+		.compat = p->options.compat == TASK_COMPAT_EXACT ? ENVELOPE_EXACT
+								 : ENVELOPE_LOSSLESS,
+		.decimal = decimals[p->options.decimal],
+		.bigint = bigints[p->options.bigint_unsigned],
+		.time = times[p->options.time_precision],
+		.binary = binaries[p->options.binary],
+	};
+}
+
+static void copy_pairs(const struct task_property *from, size_t n, struct pipe_pair *to)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = (struct pipe_pair){.name = from[i].name, .value = from[i].value};
+}
+
+int setup_pipe_options(const struct task *task, bool with_keys, struct setup_pipe *ret)
+{
+	static const enum pipe_type types[] = {
+		[TASK_PIPE_KAFKA] = PIPE_KAFKA,
+		[TASK_PIPE_FILE] = PIPE_FILE,
+		[TASK_PIPE_STDOUT] = PIPE_STDOUT,
+		[TASK_PIPE_NONE] = PIPE_NONE,
+	};
+	static const char *const mechanisms[] = {
+		[TASK_SASL_NONE] = NULL,
+		[TASK_SASL_PLAIN] = "PLAIN",
+		[TASK_SASL_SCRAM_256] = "SCRAM-SHA-256",
+		[TASK_SASL_SCRAM_512] = "SCRAM-SHA-512",
+	};
+	const struct task_pipe *p = &task->pipe;
+	size_t npairs = p->topics.nconfig + p->nproperties;
+	struct pipe_pair *pairs = calloc(npairs + 1, sizeof(*pairs));
+	if (!pairs)
+		return -ENOMEM;
+	copy_pairs(p->topics.config, p->topics.nconfig, pairs);
+	copy_pairs(p->properties, p->nproperties, pairs + p->topics.nconfig);
+	enum pipe_tls tls = PIPE_TLS_DISABLED;
+	if (p->security.tls.mode == TASK_TLS_REQUIRED)
+		tls = PIPE_TLS_REQUIRED;
+	else if (p->security.tls.mode == TASK_TLS_VERIFY_IDENTITY)
+		tls = PIPE_TLS_VERIFY_IDENTITY;
+	*ret = (struct setup_pipe){
+		.pairs = pairs,
+		.options =
+			{
+				.type = types[p->type],
+				.path = p->path,
+				.with_keys = with_keys,
+				.brokers = p->brokers,
+				.topics = {.create = p->topics.create,
+					   .partitions = (int32_t)p->topics.partitions,
+					   .replication_factor =
+						   (int16_t)p->topics.replication_factor,
+					   .config = pairs,
+					   .nconfig = p->topics.nconfig},
+				.properties = pairs + p->topics.nconfig,
+				.nproperties = p->nproperties,
+				.tls = {.mode = tls,
+					.ca = p->security.tls.ca.text,
+					.cert = p->security.tls.cert.text,
+					.key = p->security.tls.key.text},
+				.sasl = {.mechanism = mechanisms[p->security.sasl.mechanism],
+					 .user = p->security.sasl.user,
+					 .password = p->security.sasl.password.text},
+			},
+	};
+	return 0;
+}
+
+void setup_pipe_free(struct setup_pipe *s)
+{
+	free(s->pairs);
+	s->pairs = NULL;
+}

@@ -1,0 +1,456 @@
+/* source.c - see source.h: connections, dumps, back-off, and when to end. */
+#include "core/pipeline/source.h"
+
+#include "common/contract/errors.h"
+#include "common/os/log.h"
+#include "common/os/process.h"
+#include "common/os/random.h"
+#include "core/mysql/catalog.h"
+#include "core/pipeline/groups.h"
+#include "core/pipeline/setup.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	HEARTBEAT_MS = 2000,
+	HEARTBEAT_UNTIL_MS = 500, /* a heartbeat may be what shows that the end is reached */
+	BACKOFF_FIRST_MS = 100,
+	BACKOFF_MAX_MS = 10000,
+};
+
+void source_options_of(const struct task *task, size_t host, struct source_options *ret)
+{
+	const struct task_source *s = &task->source;
+	*ret = (struct source_options){
+		.host = s->hosts[host].host,
+		.port = s->hosts[host].port,
+		.user = s->user,
+		.password = s->password.text,
+		.tls = {.mode = (enum source_tls_mode)s->tls.mode,
+			.ca = s->tls.ca.text,
+			.cert = s->tls.cert.text,
+			.key = s->tls.key.text},
+	};
+}
+
+/* ------------------------------------------------------- connections and stops */
+
+/*
+ * Opens a connection that capture_stop() can interrupt: registered in *slot before
+ * anything blocks.
+ */
+static int open_source(const struct task *task, size_t host, struct source_stop *stop,
+		       struct source **slot, struct source **ret, struct err *err)
+{
+	struct source_options o;
+	source_options_of(task, host, &o);
+	struct source *s;
+	int rc = source_new(&o, &s, err);
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&stop->lock);
+	*slot = s;
+	if (atomic_load(&stop->stopping) || atomic_load(&stop->quit))
+		source_interrupt(s);
+	pthread_mutex_unlock(&stop->lock);
+	*ret = s;
+	return source_connect(s, err);
+}
+
+static void close_source(struct source_stop *stop, struct source **slot, struct source **s)
+{
+	pthread_mutex_lock(&stop->lock);
+	*slot = NULL;
+	pthread_mutex_unlock(&stop->lock);
+	source_free(*s);
+	*s = NULL;
+}
+
+static bool stopping(const struct source_thread *t)
+{
+	return atomic_load_explicit(&t->stop->stopping, memory_order_relaxed) ||
+	       atomic_load_explicit(&t->stop->quit, memory_order_relaxed);
+}
+
+/* A connection for table definitions, kept for the next ones. */
+static int open_catalog(struct source_thread *t, struct err *err)
+{
+	if (t->catalog && source_connected(t->catalog))
+		return 0;
+	if (t->catalog)
+		close_source(t->stop, &t->stop->catalog, &t->catalog);
+	return open_source(t->task, t->host, t->stop, &t->stop->catalog, &t->catalog, err);
+}
+
+static int definition(void *ctx, struct span db, struct span name, struct arena *arena,
+		      struct catalog_table *ret, struct err *err)
+{
+	struct source_thread *t = ctx;
+	int rc = open_catalog(t, err);
+	if (rc < 0)
+		return rc;
+	rc = catalog_load(t->catalog, &t->server, db, name, arena, ret, err);
+	if (rc < 0 && rc != -ENOENT)
+		close_source(t->stop, &t->stop->catalog, &t->catalog);
+	return rc;
+}
+
+static int charset_of(void *ctx, uint32_t collation, struct arena *arena, struct span *ret,
+		      struct err *err)
+{
+	struct source_thread *t = ctx;
+	int rc = open_catalog(t, err);
+	if (rc < 0)
+		return rc;
+	rc = catalog_charset(t->catalog, &t->server, collation, arena, ret, err);
+	if (rc < 0 && rc != -ENOENT)
+		close_source(t->stop, &t->stop->catalog, &t->catalog);
+	return rc;
+}
+
+/* ------------------------------------------------------- until */
+
+/* Orders file names by their number, then offsets; -2 when the names are unrelated. */
+static int compare_places(const struct binlog_pos *a, const struct binlog_pos *b)
+{
+	if (strcmp(a->file, b->file) != 0) {
+		const char *da = strrchr(a->file, '.'), *db = strrchr(b->file, '.');
+		if (!da || !db || da - a->file != db - b->file ||
+		    strncmp(a->file, b->file, (size_t)(da - a->file)) != 0)
+			return -2;
+		unsigned long long na = strtoull(da + 1, NULL, 10), nb = strtoull(db + 1, NULL, 10);
+		return na < nb ? -1 : 1;
+	}
+	return a->pos < b->pos ? -1 : a->pos > b->pos;
+}
+
+/* What `until` means on this server, once a capture. */
+static int find_target(struct source_thread *t, struct err *err)
+{
+	if (t->target_known || t->until->kind == UNTIL_STOPPED)
+		return 0;
+	int rc = 0;
+	if (t->until->kind == UNTIL_HEAD) {
+		rc = server_head(t->dump, &t->server, &t->target, &t->target_gtids, err);
+	} else if (t->until->kind == UNTIL_FILE) {
+		t->target = t->until->at;
+	} else {
+		t->target_gtids = gtid_set_new(t->server.flavor);
+		rc = t->target_gtids ? gtid_set_parse(t->target_gtids, t->until->gtid, err)
+				     : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for --until");
+	}
+	t->target_known = rc == 0;
+	return rc;
+}
+
+/* Has everything up to the target been put in the queue? */
+static bool target_reached(const struct source_thread *t, const struct binlog_pos *at, bool sets)
+{
+	if (!t->target_known)
+		return false;
+	if (t->target.file[0] && at->file[0] && compare_places(at, &t->target) >= 0)
+		return true;
+	/* Comparing sets costs: when the stream is idle, or when there is nothing else. */
+	return (sets || !t->target.file[0]) && t->target_gtids && t->read.gtids &&
+	       gtid_set_covers(t->read.gtids, t->target_gtids);
+}
+
+/* ------------------------------------------------------- one connection */
+
+static int start_dump(struct source_thread *t, const struct position *from, struct err *err)
+{
+	char hostname[PROCESS_HOSTNAME_MAX];
+	process_hostname(hostname);
+	bool bounded = t->until->kind != UNTIL_STOPPED;
+	struct dump_options o = {
+		.server = &t->server,
+		.from = from,
+		.server_id = (uint32_t)t->task->source.server_id,
+		.uuid = t->uuid,
+		.hostname = hostname,
+		.heartbeat = (bounded ? HEARTBEAT_UNTIL_MS : HEARTBEAT_MS) * USEC_PER_MSEC,
+	};
+	uint32_t id;
+	int rc = dump_start(t->dump, &o, &id, err);
+	if (rc < 0)
+		return rc;
+	bool by_gtid = from->gtids && t->server.gtids;
+	stream_start(&t->stream, by_gtid ? NULL : from->at.file, by_gtid ? 0 : from->at.pos);
+	log_info("reading %s (%s) as replica %u from %s%s%s:%llu", source_name(t->dump),
+		 t->server.version_text, id, by_gtid ? "its GTID position" : "",
+		 from->at.file[0] ? (by_gtid ? ", behind " : "") : "",
+		 from->at.file[0] ? from->at.file : "", (unsigned long long)from->at.pos);
+	return 0;
+}
+
+/* Connects to the current host and opens a dump behind what is in the queue. */
+static int open_dump(struct source_thread *t, struct err *err)
+{
+	int rc = open_source(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
+	if (rc == 0)
+		rc = server_identify(t->dump, &t->server, err);
+	if (rc == 0 && t->server.flavor != t->read.flavor)
+		rc = err_set(err, -EINVAL, ERR_SOURCE_DIVERGED,
+			     "the position is of a %s server, but %s is %s",
+			     flavor_name(t->read.flavor), source_name(t->dump),
+			     t->server.version_text);
+	if (rc == 0)
+		rc = server_check(t->dump, &t->server, !t->server.row_metadata_full, err);
+	if (rc == 0)
+		rc = server_check_position(t->dump, &t->server, &t->read, err);
+	if (rc == 0)
+		rc = find_target(t, err);
+	if (rc == 0 && target_reached(t, &t->read.at, true)) {
+		t->reached = true;
+		return 0;
+	}
+	if (rc == 0)
+		rc = start_dump(t, &t->read, err);
+	if (rc == 0) {
+		t->attempts = 0;
+		atomic_store(&t->stats->connected, true);
+		if (atomic_exchange(&t->stats->away, false))
+			log_info("the source %s is back", source_name(t->dump));
+	}
+	return rc;
+}
+
+/* Opens another dump at the start of a group that is to be read a second time. */
+static int reopen_dump(struct source_thread *t, struct err *err)
+{
+	close_source(t->stop, &t->stop->active, &t->dump);
+	int rc = open_source(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
+	struct server_info now;
+	if (rc == 0)
+		rc = server_identify(t->dump, &now, err);
+	if (rc == 0 && strcmp(now.identity, t->server.identity) != 0)
+		rc = err_set(err, -EPROTO, ERR_SOURCE_LOST,
+			     "another server answers at %s than a moment ago", source_name(t->dump));
+	struct position from = {.flavor = t->read.flavor, .at = t->again.start};
+	if (rc == 0)
+		rc = start_dump(t, &from, err);
+	t->reread = rc == 0;
+	return rc;
+}
+
+static void note_time(struct source_thread *t, const struct step *step)
+{
+	int64_t now = clock_wall();
+	if (step->kind == STEP_HEARTBEAT)
+		atomic_store_explicit(&t->stats->last_heartbeat, now, memory_order_relaxed);
+	else
+		atomic_store_explicit(&t->stats->last_event, now, memory_order_relaxed);
+	if (step->kind == STEP_ROWS &&
+	    atomic_load_explicit(&t->stats->first_event, memory_order_relaxed) == 0)
+		atomic_store_explicit(&t->stats->first_event, clock_boot(), memory_order_relaxed);
+}
+
+/* After a step: is there nothing more to read? */
+static bool ended(struct source_thread *t, const struct step *step)
+{
+	if (!t->target_known)
+		return false;
+	if (step->ends_group)
+		return target_reached(t, &t->stream.at, false);
+	if (t->stream.in_group)
+		return false;
+	if (step->kind == STEP_ROTATE)
+		return target_reached(t, &t->stream.at, false);
+	if (step->kind == STEP_HEARTBEAT) {
+		struct binlog_pos at = {.pos = step->file_pos};
+		if (step->file.len < sizeof(at.file))
+			memcpy(at.file, step->file.p, step->file.len);
+		return target_reached(t, &at, true);
+	}
+	return false;
+}
+
+/* Reads until stopped, until the target (0), or a failure. */
+static int read_dump(struct source_thread *t, struct err *err)
+{
+	while (!stopping(t)) {
+		struct span bytes;
+		struct step step;
+		int rc = dump_next(t->dump, &bytes, err);
+		if (rc == 0)
+			rc = err_set(err, -EPIPE, ERR_SOURCE_LOST, "%s ended the stream",
+				     source_name(t->dump));
+		if (rc > 0)
+			rc = stream_feed(&t->stream, bytes.p, bytes.len, &step, err);
+		if (rc == 0) {
+			note_time(t, &step);
+			rc = groups_step(t, &step, err);
+		}
+		if (rc < 0)
+			return rc;
+		if (rc > 0) {
+			rc = reopen_dump(t, err);
+			if (rc < 0)
+				return rc;
+			continue;
+		}
+		if (ended(t, &step)) {
+			t->reached = true;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------- the thread */
+
+/* Waits before the next attempt; false when stopped meanwhile. */
+static bool back_off(struct source_thread *t)
+{
+	int ms = BACKOFF_FIRST_MS;
+	for (unsigned i = 0; i < t->attempts && ms < BACKOFF_MAX_MS; i++)
+		ms *= 2;
+	if (ms > BACKOFF_MAX_MS)
+		ms = BACKOFF_MAX_MS;
+	/* Half of it by chance: tasks that lost one server do not come back all at once. */
+	ms = ms / 2 + (int)(random_below((uint64_t)(ms / 2)));
+	t->attempts++;
+	struct pollfd pfd = {.fd = t->stop->fd, .events = POLLIN};
+	poll(&pfd, 1, ms);
+	return !stopping(t);
+}
+
+/* Whether a failed attempt is to be repeated; logs the change to waiting once. */
+static bool try_again(struct source_thread *t, const struct err *err)
+{
+	if (!err->kind || err->kind->class != ERR_CLASS_RETRY)
+		return false;
+	if (t->fail_fast && !atomic_load(&t->stats->connected))
+		return false;
+	if (!atomic_exchange(&t->stats->away, true))
+		log_err(LOG_LEVEL_WARN, "the source is away, waiting for it", err);
+	else
+		log_debug("attempt %u: %s", t->attempts + 1, err->text);
+	t->host = (t->host + 1) % t->task->source.nhosts;
+	return true;
+}
+
+static int work(struct source_thread *t)
+{
+	for (;;) {
+		err_clear(&t->err);
+		int rc = open_dump(t, &t->err);
+		if (rc == 0 && !t->reached)
+			rc = read_dump(t, &t->err);
+		groups_break(t);
+		close_source(t->stop, &t->stop->active, &t->dump);
+		/* The queue is closed when the other half has failed or a stop waits no more. */
+		if (rc == -ECANCELED || stopping(t) || rc == 0) {
+			err_clear(&t->err);
+			return 0;
+		}
+		if (!try_again(t, &t->err))
+			return rc;
+		if (!back_off(t)) {
+			err_clear(&t->err);
+			return 0;
+		}
+	}
+}
+
+void *source_thread_main(void *arg)
+{
+	struct source_thread *t = arg;
+	log_bind("task=%s", t->task->name);
+	t->rc = work(t);
+	queue_publish(&t->queue);
+	atomic_store(&t->done, true);
+	ring_close(t->ring);
+	return NULL;
+}
+
+/* ------------------------------------------------------- life */
+
+int source_thread_init(struct source_thread *t, const struct position *from, struct err *err)
+{
+	const struct schema_source definitions = {
+		.ctx = t, .table = definition, .charset = charset_of};
+	position_init(&t->read, from->flavor);
+	verdict_init(&t->verdict);
+	queue_init(&t->queue, t->ring);
+	random_uuid(t->uuid);
+	stream_init(&t->stream, from->flavor, true);
+	t->schema = schema_new(&definitions);
+	if (!t->schema || position_copy(&t->read, from) < 0 ||
+	    hold_init(&t->hold, t->task->memory.group_bytes) < 0 || publish_init(&t->publish) < 0)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a task");
+	struct envelope_options options;
+	setup_envelope_options(t->task, &options);
+	int rc = envelope_open(&options, &t->envelope, err);
+	if (rc < 0)
+		return rc;
+	t->publish.task = t->task;
+	t->publish.schema = t->schema;
+	t->publish.envelope = t->envelope;
+	t->publish.pipe = t->pipe;
+	t->publish.queue = &t->queue;
+	if (t->task->source.start == TASK_START_TIME &&
+	    t->read.commit_time < t->task->source.start_time)
+		t->from_time = t->task->source.start_time;
+	return 0;
+}
+
+void source_thread_fini(struct source_thread *t)
+{
+	if (t->catalog)
+		close_source(t->stop, &t->stop->catalog, &t->catalog);
+	publish_fini(&t->publish);
+	envelope_close(t->envelope);
+	schema_free(t->schema);
+	queue_fini(&t->queue);
+	hold_free(&t->hold);
+	verdict_free(&t->verdict);
+	gtid_set_free(t->target_gtids);
+	position_clear(&t->read);
+}
+
+int source_find_start(const struct task *task, struct source_stop *stop, struct position *ret,
+		      char identity[64], struct err *err)
+{
+	static const enum start_kind kinds[] = {
+		[TASK_START_LATEST] = START_LATEST, [TASK_START_EARLIEST] = START_EARLIEST,
+		[TASK_START_FILE] = START_FILE,     [TASK_START_GTID] = START_GTID,
+		[TASK_START_TIME] = START_TIME,
+	};
+	struct server_start start = {
+		.kind = kinds[task->source.start],
+		.gtid = task->source.start_gtid,
+		.time = task->source.start_time,
+		.at.pos = task->source.start_pos,
+	};
+	if (task->source.start_file)
+		snprintf(start.at.file, sizeof(start.at.file), "%s", task->source.start_file);
+	struct source *s = NULL;
+	struct server_info server;
+	int rc = -1;
+	for (size_t host = 0; host < task->source.nhosts && rc < 0; host++) {
+		if (s)
+			close_source(stop, &stop->active, &s);
+		rc = open_source(task, host, stop, &stop->active, &s, err);
+	}
+	if (rc == 0)
+		rc = server_identify(s, &server, err);
+	if (rc == 0)
+		rc = server_check(s, &server, !server.row_metadata_full, err);
+	if (rc == 0) {
+		position_clear(ret);
+		position_init(ret, server.flavor);
+		rc = server_resolve_start(s, &server, &start, ret, err);
+	}
+	if (rc == 0)
+		rc = server_check_position(s, &server, ret, err);
+	if (rc == 0)
+		memcpy(identity, server.identity, sizeof(server.identity));
+	if (s)
+		close_source(stop, &stop->active, &s);
+	return rc;
+}

@@ -1,0 +1,101 @@
+/*
+ * source.h - the source's thread: dump -> groups -> publish, with reconnects.
+ *
+ * Job: keep a dump open at the right position; hold each group until it is decided; read
+ * one that is too large for memory a second time; count what has been put in the queue.
+ * Its own position (`read`) says what is in the queue, not what is safe: it serves
+ * reconnects while the queue lives. Only the ledger knows what is safe.
+ */
+#ifndef MR_PIPELINE_SOURCE_H
+#define MR_PIPELINE_SOURCE_H
+
+#include "core/mysql/dump.h"
+#include "core/mysql/server.h"
+#include "core/pipeline/capture.h"
+#include "core/pipeline/hold.h"
+#include "core/pipeline/publish.h"
+#include "core/pipeline/verdict.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What is done with the rows of the group at hand. */
+enum group_mode {
+	GROUP_HOLD,   /* kept in memory until the terminator */
+	GROUP_SCAN,   /* too many: only the verdict is noted */
+	GROUP_STREAM, /* read again, verdict known: published as they come */
+};
+
+/* The connection that a stop must interrupt. */
+struct source_stop {
+	pthread_mutex_t lock;
+	struct source *active;  /* at most these two are waited on by the source's thread */
+	struct source *catalog;
+	atomic_bool stopping; /* the capture is to end */
+	atomic_bool quit;     /* this thread is to end: the other half has failed */
+	int fd; /* eventfd: readable once one of the two is set */
+};
+
+/* Written by the source's thread, read by any. */
+struct source_stats {
+	_Atomic int64_t last_event;     /* wall clock */
+	_Atomic int64_t last_heartbeat; /* wall clock */
+	_Atomic int64_t first_event;    /* boot clock: the first row change met */
+	_Atomic int64_t read_lag;       /* of the last group, when it was read */
+	_Atomic uint64_t groups;        /* marks put in the queue */
+	atomic_bool connected;
+	atomic_bool away;
+};
+
+struct source_thread {
+	/* Set by capture.c before the thread starts; borrowed. */
+	const struct task *task;
+	struct ring *ring;
+	struct pipe *pipe;
+	struct source_stop *stop;
+	struct source_stats *stats;
+	const struct until *until;
+	bool fail_fast;
+	struct position read; /* owned; starts as the safe position */
+	atomic_bool done;     /* the thread has put its last record */
+	int rc;               /* valid once done: 0, or why it ended */
+	struct err err;
+
+	/* The thread's own. */
+	struct source *dump;
+	struct source *catalog; /* for definitions; opened when first needed */
+	struct server_info server;
+	struct stream stream;
+	struct hold hold;
+	struct verdict verdict;
+	struct schema *schema;
+	struct envelope *envelope;
+	struct queue queue;
+	struct publish publish;
+	enum group_mode mode;
+	uint64_t event;             /* number of the next TABLE_MAP or rows event of the group */
+	bool reread;                /* the dump was opened to read `again` a second time */
+	struct record_group again;
+	size_t host;                /* of task->source.hosts */
+	unsigned attempts;          /* failed in a row */
+	bool target_known;
+	struct binlog_pos target;   /* until */
+	struct gtid_set *target_gtids;
+	bool reached;
+	usec_t from_time;           /* groups committed before are left out; 0: none */
+	char uuid[37];              /* of this replica */
+};
+
+int source_thread_init(struct source_thread *t, const struct position *from,
+		       struct err *err) MR_MUST_CHECK;
+void source_thread_fini(struct source_thread *t);
+/* The thread: works until stopped, `until`, or a failure; then sets done and closes the ring. */
+void *source_thread_main(void *arg);
+
+/* The task's source number `host` as the connection wants it. */
+void source_options_of(const struct task *task, size_t host, struct source_options *ret);
+/* The start position of a task that has none saved: connects, checks, resolves `start`. */
+int source_find_start(const struct task *task, struct source_stop *stop,
+		      struct position *ret, char identity[64], struct err *err) MR_MUST_CHECK;
+
+#endif
