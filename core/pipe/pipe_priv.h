@@ -9,6 +9,7 @@
 #ifndef MR_PIPE_PIPE_PRIV_H
 #define MR_PIPE_PIPE_PRIV_H
 
+#include "common/base/cursor.h"
 #include "core/pipe/pipe.h"
 
 #include <pthread.h>
@@ -80,6 +81,28 @@ static inline void pipe_ack(struct pipe *p, struct record *r)
 	pipe_count(&p->acked, 1);
 	pipe_count(&p->bytes, (uint64_t)r->key_len + r->value_len);
 	p->cb.ack(p->cb.ctx, r);
+}
+
+struct message_header {
+	struct span name;
+	struct span value;
+};
+
+/* The next of the headers behind a record's key (record.h tells their form), or false. */
+static inline bool message_header_next(struct cursor *c, struct message_header *ret)
+{
+	uint16_t name_len = 0;
+	uint32_t value_len = 0;
+	const uint8_t *p = cursor_left(c) ? cursor_take(c, sizeof(name_len)) : NULL;
+	if (p)
+		memcpy(&name_len, p, sizeof(name_len));
+	ret->name = cursor_span(c, name_len);
+	p = cursor_left(c) ? cursor_take(c, sizeof(value_len)) : NULL;
+	if (!p)
+		return false;
+	memcpy(&value_len, p, sizeof(value_len));
+	ret->value = cursor_span(c, value_len);
+	return !c->failed;
 }
 
 /* Changes the state, once a change; the first reason of an outage is kept. */

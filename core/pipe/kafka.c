@@ -1,0 +1,391 @@
+/*
+ * kafka.c - the Kafka pipe: the producer, its delivery reports, its state.
+ *
+ * Idempotent, acks=all, five requests in flight a broker: what is put arrives once and
+ * in order within its partition as long as this producer lives. What it cannot promise
+ * is that nobody else writes the same rows: see the delivery modes in docs/.
+ *
+ * The deliver thread runs everything here but on_broker_state(). Messages are produced
+ * without a copy: librdkafka's threads read the record's bytes until its delivery report
+ * was served, or until rd_kafka_destroy() has joined them; so records must stay until
+ * ack() or pipe_close(). Keys and headers are copied by the library.
+ *
+ * One producer may follow another inside one pipe: when batches have to become smaller
+ * (kafka_topic.c) and nothing is in flight. The eventfd stays the same.
+ */
+#include "core/pipe/kafka_priv.h"
+
+#include "common/contract/errors.h"
+#include "common/os/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+	/* Without a connection for this long, the broker is away: shorter is a restart's blip. */
+	AWAY_MS = 3000,
+	/* Messages in flight and nothing acknowledged for this long. */
+	STALLED_MS = 15000,
+	/* A dead producer's reason comes in a report behind the news, or not at all. */
+	FATAL_REASON_MS = 500,
+};
+
+void kafka_fail(struct kafka *k, int rc, const struct err_kind *kind, struct record *r,
+		const char *fmt, ...)
+{
+	if (k->failure_rc)
+		return;
+	char text[sizeof(k->failure.text)];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	k->failure_rc = err_set(&k->failure, rc, kind, "%s", text);
+	k->base.failed_record = r;
+}
+
+/* Any of the library's threads: a broker's connection changed its state. */
+static rd_kafka_resp_err_t on_broker_state(rd_kafka_t *rk, int32_t id, const char *protocol,
+					   const char *name, int port, const char *state,
+					   void *opaque)
+{
+	/* A broker's state changes on that broker's own thread, so this is the broker's. */
+	static _Thread_local bool up;
+	struct kafka *k = opaque;
+	bool now_up = strcmp(state, "UP") == 0 || strcmp(state, "UPDATE") == 0;
+	(void)rk, (void)id, (void)protocol, (void)name, (void)port;
+	if (now_up == up)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	up = now_up;
+	atomic_fetch_add(&k->brokers_up, up ? 1 : -1);
+	eventfd_write(k->base.fd, 1);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
+				  char *text, size_t size)
+{
+	(void)conf, (void)text, (void)size;
+	return rd_kafka_interceptor_add_on_broker_state_change(rk, "state", on_broker_state, opaque);
+}
+
+/* A partition's offsets only rise: one that went back was made anew or lost data. */
+static inline bool offset_rises(struct kafka_topic *t, int32_t partition, int64_t offset)
+{
+	if (partition >= t->npartitions || offset < 0)
+		return true; /* added since, or a repeat whose offset is not told */
+	if (offset <= t->last[partition])
+		return false;
+	t->last[partition] = offset;
+	return true;
+}
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	struct kafka *k = opaque;
+	struct record *r = m->_private;
+	(void)rk;
+	if (__builtin_expect(m->err != RD_KAFKA_RESP_ERR_NO_ERROR, 0)) {
+		pipe_count(&k->base.errors, 1);
+		kafka_error_report(k, m);
+		return;
+	}
+	struct kafka_topic *t = &k->topics[r->topic];
+	if (__builtin_expect(!offset_rises(t, m->partition, m->offset), 0)) {
+		kafka_fail(k, -ENOENT, ERR_PIPE_TOPIC_LOST, r,
+			   "topic %s, partition %d: a message got offset %lld, but offset %lld was "
+			   "acknowledged before: the topic was made anew or lost data",
+			   t->name, (int)m->partition, (long long)m->offset,
+			   (long long)t->last[m->partition]);
+		return;
+	}
+	if (__builtin_expect(k->failure_rc == 0, 1))
+		pipe_ack(&k->base, r);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+	(void)rk;
+	kafka_error_event(opaque, (rd_kafka_resp_err_t)code, reason);
+}
+
+static void on_throttle(rd_kafka_t *rk, const char *name, int32_t id, int ms, void *opaque)
+{
+	struct kafka *k = opaque;
+	(void)rk, (void)name, (void)id;
+	pipe_count(&k->base.throttle_ms, ms > 0 ? (uint64_t)ms : 0);
+}
+
+/* The library repeats itself at each retry; what matters reaches the task as an error. */
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	(void)rk, (void)level;
+	log_debug("librdkafka %s: %s", facility, text);
+}
+
+static int producer_start(struct kafka *k, struct err *err)
+{
+	char text[512];
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(k->conf);
+	if (k->next_batch) {
+		snprintf(text, sizeof(text), "%zu", k->next_batch);
+		(void)rd_kafka_conf_set(conf, "batch.size", text, NULL, 0);
+		k->next_batch = 0;
+	}
+	k->batch_bytes = kafka_conf_size(conf, "batch.size");
+	atomic_store_explicit(&k->base.batch_bytes, k->batch_bytes, memory_order_relaxed);
+	rd_kafka_conf_set_opaque(conf, k);
+	rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_throttle_cb(conf, on_throttle);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	/* Interceptors are the one thing that rd_kafka_conf_dup() leaves out. */
+	(void)rd_kafka_conf_interceptor_add_on_new(conf, "state", on_new, k);
+
+	k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	if (!k->rk) {
+		bool tls = strstr(text, "ssl") || strstr(text, "SSL");
+		rd_kafka_conf_destroy(conf);
+		return err_set(err, -EINVAL, tls ? ERR_PIPE_SECURITY : ERR_TASK_INVALID,
+			       "the Kafka producer cannot be made: %s", text);
+	}
+	rd_kafka_set_log_queue(k->rk, NULL);
+	static const uint64_t one = 1;
+	k->mainq = rd_kafka_queue_get_main(k->rk);
+	rd_kafka_queue_io_event_enable(k->mainq, k->base.fd, &one, sizeof(one));
+	k->adminq = rd_kafka_queue_new(k->rk);
+	rd_kafka_queue_io_event_enable(k->adminq, k->base.fd, &one, sizeof(one));
+	k->down_since = k->progress_at = clock_boot();
+	return 0;
+}
+
+static void producer_stop(struct kafka *k)
+{
+	if (!k->rk)
+		return;
+	kafka_topics_reset(k);
+	rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+				      RD_KAFKA_PURGE_F_NON_BLOCKING);
+	rd_kafka_queue_io_event_enable(k->adminq, -1, NULL, 0);
+	rd_kafka_queue_io_event_enable(k->mainq, -1, NULL, 0);
+	rd_kafka_queue_destroy(k->adminq);
+	rd_kafka_queue_destroy(k->mainq);
+	rd_kafka_destroy(k->rk); /* joins its threads: nothing refers to a record any more */
+	k->rk = NULL;
+	atomic_store(&k->brokers_up, 0);
+}
+
+static rd_kafka_headers_t *message_headers(const struct record *r)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+	struct cursor c = cursor_of(record_headers(r), r->headers_len);
+	struct message_header h;
+	while (headers && message_header_next(&c, &h))
+		rd_kafka_header_add(headers, (const char *)h.name.p, (ssize_t)h.name.len, h.value.p,
+				    (ssize_t)h.value.len);
+	return headers;
+}
+
+static int kafka_put(struct pipe *p, struct record *r, struct err *err)
+{
+	struct kafka *k = (struct kafka *)p;
+	if (__builtin_expect(r->topic >= k->ntopics || k->topics[r->topic].state != TOPIC_READY,
+			     0)) {
+		int rc = kafka_topic_open(k, r->topic, err);
+		if (rc < 0) {
+			if (rc != -EAGAIN)
+				p->failed_record = r;
+			return rc;
+		}
+	}
+	if (__builtin_expect(k->next_batch || k->fatal_at || k->lost, 0))
+		return -EAGAIN; /* pipe_serve has to act first */
+
+	const uint8_t *key = r->flags & RECORD_NO_KEY ? NULL : record_key(r);
+	const uint8_t *value = r->flags & RECORD_TOMBSTONE ? NULL : record_value(r);
+	rd_kafka_headers_t *headers = r->headers_len ? message_headers(r) : NULL;
+	rd_kafka_resp_err_t code = rd_kafka_producev(
+		k->rk, RD_KAFKA_V_RKT(k->topics[r->topic].rkt), RD_KAFKA_V_MSGFLAGS(0),
+		RD_KAFKA_V_KEY(key, (size_t)r->key_len),
+		RD_KAFKA_V_VALUE((void *)(uintptr_t)value, (size_t)r->value_len),
+		RD_KAFKA_V_TIMESTAMP(r->timestamp / USEC_PER_MSEC), RD_KAFKA_V_OPAQUE(r),
+		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+	if (__builtin_expect(code == RD_KAFKA_RESP_ERR_NO_ERROR, 1)) {
+		pipe_count(&p->produced, 1);
+		return 0;
+	}
+	if (headers)
+		rd_kafka_headers_destroy(headers);
+	return kafka_error_put(k, r, code, err);
+}
+
+static void update_state(struct kafka *k, usec_t now)
+{
+	struct pipe *p = &k->base;
+	uint64_t acked = atomic_load_explicit(&p->acked, memory_order_relaxed);
+	if (acked != k->progress_ack || pipe_in_flight(p) == 0) {
+		k->progress_ack = acked;
+		k->progress_at = now;
+	}
+	bool stalled = now - k->progress_at >= STALLED_MS * USEC_PER_MSEC;
+	if (atomic_load(&k->brokers_up) > 0) {
+		k->was_up = true;
+		k->down_since = 0;
+		if (!stalled) {
+			if (k->progress_at == now)
+				k->last_error[0] = 0;
+			pipe_set_state(p, PIPE_UP, "");
+			return;
+		}
+	} else if (!k->down_since) {
+		k->down_since = now;
+	}
+	bool away = k->down_since && now - k->down_since >= AWAY_MS * USEC_PER_MSEC;
+	if (!away && !stalled)
+		return;
+	char reason[320];
+	if (k->last_error[0])
+		snprintf(reason, sizeof(reason), "%s", k->last_error);
+	else if (away)
+		snprintf(reason, sizeof(reason), "no broker answers");
+	else
+		snprintf(reason, sizeof(reason), "nothing was acknowledged for %d s",
+			 STALLED_MS / 1000);
+	pipe_set_state(p, PIPE_AWAY, reason);
+}
+
+/* The failure of this round, if there is one by now. */
+static int conclude(struct kafka *k, usec_t now, struct err *err)
+{
+	if (!k->failure_rc && k->lost)
+		kafka_topic_verdict(k);
+	if (!k->failure_rc && k->fatal_at && now - k->fatal_at >= FATAL_REASON_MS * USEC_PER_MSEC)
+		kafka_error_fatal(k);
+	if (!k->failure_rc && (k->auth_failed_at || k->tls_failed_at))
+		kafka_error_security(k, now);
+	if (!k->failure_rc)
+		return 0;
+	if (err)
+		*err = k->failure;
+	return k->failure_rc;
+}
+
+/* What there is to do without waiting. Returns how many events that were, or -errno. */
+static int serve_now(struct kafka *k, struct err *err)
+{
+	eventfd_t ignored;
+	(void)eventfd_read(k->base.fd, &ignored);
+	int n = rd_kafka_poll(k->rk, 0);
+	if (k->opening > 0) {
+		kafka_topics_results(k);
+		usec_t due = kafka_topics_due(k);
+		if (due && due <= clock_boot())
+			kafka_topics_step(k);
+	}
+	if (__builtin_expect(k->next_batch && pipe_in_flight(&k->base) == 0, 0)) {
+		producer_stop(k);
+		int rc = producer_start(k, err);
+		if (rc < 0)
+			return rc;
+	}
+	usec_t now = clock_boot();
+	update_state(k, now);
+	int rc = conclude(k, now, err);
+	return rc < 0 ? rc : n;
+}
+
+static int kafka_serve(struct pipe *p, int timeout_ms, struct err *err)
+{
+	struct kafka *k = (struct kafka *)p;
+	int n = serve_now(k, err);
+	if (n != 0 || timeout_ms <= 0)
+		return n < 0 ? n : 0;
+	usec_t due = kafka_topics_due(k);
+	if (due) {
+		usec_t left = (due - clock_boot()) / USEC_PER_MSEC + 1;
+		timeout_ms = left < timeout_ms ? (left > 0 ? (int)left : 0) : timeout_ms;
+	}
+	if ((k->fatal_at || k->lost) && timeout_ms > FATAL_REASON_MS)
+		timeout_ms = FATAL_REASON_MS;
+	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
+	(void)poll(&pfd, 1, timeout_ms);
+	n = serve_now(k, err);
+	return n < 0 ? n : 0;
+}
+
+static void kafka_close(struct pipe *p)
+{
+	struct kafka *k = (struct kafka *)p;
+	producer_stop(k);
+	kafka_topics_free(k);
+	for (size_t i = 0; i < k->nconfig; i++) {
+		free((char *)(uintptr_t)k->config[i].name);
+		free((char *)(uintptr_t)k->config[i].value);
+	}
+	free(k->config);
+	if (k->conf)
+		rd_kafka_conf_destroy(k->conf);
+	if (p->fd >= 0)
+		close(p->fd);
+	free(k);
+}
+
+static int copy_config(struct kafka *k, const struct pipe_options *opt)
+{
+	if (opt->topics.nconfig == 0)
+		return 0;
+	k->config = calloc(opt->topics.nconfig, sizeof(*k->config));
+	if (!k->config)
+		return -ENOMEM;
+	for (; k->nconfig < opt->topics.nconfig; k->nconfig++) {
+		struct pipe_pair *c = &k->config[k->nconfig];
+		c->name = strdup(opt->topics.config[k->nconfig].name);
+		c->value = strdup(opt->topics.config[k->nconfig].value);
+		if (!c->name || !c->value) {
+			k->nconfig++;
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static const struct pipe_ops kafka_ops = {
+	.put = kafka_put,
+	.serve = kafka_serve,
+	.close = kafka_close,
+	.topic_names = true,
+};
+
+int kafka_open(const struct pipe_options *opt, struct pipe **ret, struct err *err)
+{
+	struct kafka *k = calloc(1, sizeof(*k));
+	if (!k)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a pipe");
+	k->base.ops = &kafka_ops;
+	k->create = opt->topics.create;
+	k->partitions = opt->topics.partitions;
+	k->replication_factor = opt->topics.replication_factor;
+	k->base.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int rc;
+	if (k->base.fd < 0)
+		rc = err_set(err, -errno, ERR_MEMORY, "eventfd: %s", strerror(errno));
+	else if (copy_config(k, opt) < 0)
+		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a pipe");
+	else
+		rc = kafka_conf_make(opt, &k->conf, err);
+	if (rc == 0) {
+		k->max_message_bytes = kafka_conf_size(k->conf, "message.max.bytes");
+		rc = producer_start(k, err);
+	}
+	if (rc < 0) {
+		kafka_close(&k->base);
+		return rc;
+	}
+	*ret = &k->base;
+	return 0;
+}

@@ -1,0 +1,217 @@
+/*
+ * kafka_error.c - what an error of librdkafka or of a broker means for the task.
+ *
+ * Errors come from three sides: a delivery report (this message was refused for good:
+ * what the library retries never gets here), an event (a connection or the cluster has
+ * a problem and the library goes on trying), and the producer's death. Only the first
+ * and the last end a pipe, and refused credentials. Runs on the deliver thread.
+ */
+#include "core/pipe/kafka_priv.h"
+
+#include "common/contract/errors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	/* A handshake may also break because its broker is just starting. */
+	TLS_PATIENCE_MS = 10000,
+	/* Once connected, credentials were right: a broker that restarts may lack them a while. */
+	WAS_UP_PATIENCE_MS = 60000,
+};
+
+/* What a refused message means; NULL: it is a consequence of something else. */
+static const struct err_kind *report_kind(rd_kafka_resp_err_t code, int *ret_rc)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: /* larger than a segment of the topic */
+		*ret_rc = -EMSGSIZE;
+		return ERR_PIPE_OVERSIZE;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+		*ret_rc = -ENOENT;
+		return ERR_PIPE_TOPIC_LOST;
+	/* The producer's numbering and the broker's do not agree any more. */
+	case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
+	case RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER:
+	case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
+	case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+	case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING:
+	case RD_KAFKA_RESP_ERR__INCONSISTENT:
+	/* Damaged on the way, or the library says that it gave up: send again. */
+	case RD_KAFKA_RESP_ERR_INVALID_MSG:
+	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+	case RD_KAFKA_RESP_ERR__BAD_MSG:
+	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+		*ret_rc = -ECONNRESET;
+		return ERR_PIPE_FATAL;
+	case RD_KAFKA_RESP_ERR__FATAL:
+	case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+	case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+	case RD_KAFKA_RESP_ERR__DESTROY:
+	case RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE:
+		return NULL;
+	default:
+		*ret_rc = -EACCES;
+		return ERR_PIPE_REFUSED;
+	}
+}
+
+/* The way out of a refusal, where the broker's words do not show it. */
+static const char *refusal_hint(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		return "; grant our user Describe and Write on the topic";
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		return "; grant our user IdempotentWrite on the cluster";
+	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+		return "; the topic's message.timestamp.* settings exclude our messages' time";
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		return "; a compacted topic takes no message without a key";
+	default:
+		return "";
+	}
+}
+
+/*
+ * A batch was too large. If it was put together, its messages may fit one by one: the
+ * producer is rebuilt with smaller batches. A message over batch.size travels alone.
+ */
+static void oversize(struct kafka *k, const rd_kafka_message_t *m, struct record *r,
+		     const struct kafka_topic *t)
+{
+	size_t size = (size_t)r->key_len + r->headers_len + r->value_len;
+	size_t limit = t->max_bytes;
+	char text[64];
+	if (limit)
+		snprintf(text, sizeof(text), "%zu bytes (max.message.bytes)", limit);
+	else
+		snprintf(text, sizeof(text), "an amount that it does not let us read");
+	size_t floor = size + size / 2 + 1024; /* batches smaller than one message gain nothing */
+	if (size < k->batch_bytes && (limit == 0 || size < limit) && k->batch_bytes > floor) {
+		size_t next = limit && limit < k->batch_bytes ? limit : k->batch_bytes / 4;
+		next = next > floor ? next : floor;
+		atomic_store_explicit(&k->base.batch_bytes, next, memory_order_relaxed);
+		kafka_fail(k, -ECONNRESET, ERR_PIPE_FATAL, NULL,
+			   "topic %s refuses batches of %zu bytes (it takes %s): going on with %zu",
+			   t->name, k->batch_bytes, text, next);
+		return;
+	}
+	kafka_fail(k, -EMSGSIZE, ERR_PIPE_OVERSIZE, r,
+		   "a message of %zu bytes is too large for topic %s, which takes %s: %s", size,
+		   t->name, text, rd_kafka_err2str(m->err));
+}
+
+void kafka_error_report(struct kafka *k, const rd_kafka_message_t *m)
+{
+	struct record *r = m->_private;
+	const struct kafka_topic *t = &k->topics[r->topic];
+	int rc;
+	const struct err_kind *kind = report_kind(m->err, &rc);
+	if (!kind || k->failure_rc || k->lost)
+		return;
+	if (kind == ERR_PIPE_OVERSIZE) {
+		oversize(k, m, r, t);
+	} else if (kind == ERR_PIPE_TOPIC_LOST) {
+		k->lost = true;
+		k->lost_topic = r->topic;
+		k->lost_record = r;
+	} else {
+		kafka_fail(k, rc, kind, kind == ERR_PIPE_REFUSED ? r : NULL,
+			   "topic %s, partition %d: %s%s", t->name, (int)m->partition,
+			   rd_kafka_err2str(m->err), refusal_hint(m->err));
+	}
+}
+
+int kafka_error_put(struct kafka *k, struct record *r, rd_kafka_resp_err_t code, struct err *err)
+{
+	const struct kafka_topic *t = &k->topics[r->topic];
+	size_t size = (size_t)r->key_len + r->headers_len + r->value_len;
+	switch (code) {
+	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+		return -EAGAIN;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		k->base.failed_record = r;
+		return err_set(err, -EMSGSIZE, ERR_PIPE_OVERSIZE,
+			       "a message of %zu bytes for topic %s is over our own limit of %zu "
+			       "bytes (pipe.properties message.max.bytes); raise it together with "
+			       "the topic's max.message.bytes and the brokers' "
+			       "socket.request.max.bytes",
+			       size, t->name, k->max_message_bytes);
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+		k->lost = true;
+		k->lost_topic = r->topic;
+		k->lost_record = r;
+		return -EAGAIN; /* the next pipe_serve gives the verdict */
+	case RD_KAFKA_RESP_ERR__FATAL:
+		return -EAGAIN; /* likewise */
+	default:
+		k->base.failed_record = r;
+		return err_set(err, -EACCES, ERR_PIPE_REFUSED, "topic %s: %s%s", t->name,
+			       rd_kafka_err2str(code), refusal_hint(code));
+	}
+}
+
+void kafka_error_fatal(struct kafka *k)
+{
+	char text[512];
+	rd_kafka_resp_err_t code = rd_kafka_fatal_error(k->rk, text, sizeof(text));
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+		kafka_fail(k, -EACCES, ERR_PIPE_REFUSED, NULL, "%s%s", text, refusal_hint(code));
+		return;
+	default:
+		kafka_fail(k, -ECONNRESET, ERR_PIPE_FATAL, NULL, "%s", text);
+	}
+}
+
+void kafka_error_event(struct kafka *k, rd_kafka_resp_err_t code, const char *reason)
+{
+	pipe_count(&k->base.errors, 1);
+	usec_t now = clock_boot();
+	switch (code) {
+	case RD_KAFKA_RESP_ERR__FATAL:
+		if (!k->fatal_at)
+			k->fatal_at = now;
+		return;
+	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+		if (k->last_error[0])
+			return; /* a broker's own words say more */
+		break;
+	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+	case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+		if (!k->auth_failed_at)
+			k->auth_failed_at = now;
+		break;
+	case RD_KAFKA_RESP_ERR__SSL:
+		if (!k->tls_failed_at)
+			k->tls_failed_at = now;
+		break;
+	default:
+		break;
+	}
+	snprintf(k->last_error, sizeof(k->last_error), "%s", reason);
+}
+
+void kafka_error_security(struct kafka *k, usec_t now)
+{
+	if (atomic_load(&k->brokers_up) > 0) {
+		k->auth_failed_at = k->tls_failed_at = 0;
+		return;
+	}
+	usec_t auth = (k->was_up ? WAS_UP_PATIENCE_MS : 0) * USEC_PER_MSEC;
+	usec_t tls = (k->was_up ? WAS_UP_PATIENCE_MS : TLS_PATIENCE_MS) * USEC_PER_MSEC;
+	if ((k->auth_failed_at && now - k->auth_failed_at >= auth) ||
+	    (k->tls_failed_at && now - k->tls_failed_at >= tls))
+		kafka_fail(k, -EACCES, ERR_PIPE_SECURITY, NULL, "%s", k->last_error);
+}

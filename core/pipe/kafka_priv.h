@@ -1,0 +1,117 @@
+/*
+ * kafka_priv.h - what the files of the Kafka pipe share. They alone in core include
+ * rdkafka.h: kafka.c (producer, reports, state), kafka_conf.c (options to the library's
+ * configuration), kafka_topic.c (finding and making topics), kafka_error.c (what an
+ * error of the library or a broker means for the task).
+ *
+ * Everything runs on the deliver thread, except on_broker_state(), which the library's
+ * threads call.
+ */
+#ifndef MR_PIPE_KAFKA_PRIV_H
+#define MR_PIPE_KAFKA_PRIV_H
+
+#include "core/pipe/pipe_priv.h"
+
+#include <librdkafka/rdkafka.h>
+
+enum topic_state {
+	TOPIC_NEW,        /* to be looked up, at retry_at */
+	TOPIC_CREATING,   /* CreateTopics is under way */
+	TOPIC_DESCRIBING, /* DescribeConfigs is under way */
+	TOPIC_READY,
+	TOPIC_FAILED, /* failure says why; told when a record for it comes */
+};
+
+struct kafka_topic {
+	enum topic_state state;
+	const char *name; /* the registry's */
+	rd_kafka_topic_t *rkt;
+	usec_t retry_at;
+	usec_t give_up_at; /* 0: no attempt has failed yet */
+	bool created;      /* by us */
+	size_t max_bytes;  /* its max.message.bytes; 0: not known */
+	int32_t npartitions;
+	int64_t *last; /* last acknowledged offset by partition, -1: none */
+	struct err *failure;
+	int failure_rc;
+};
+
+struct kafka {
+	struct pipe base;
+	rd_kafka_conf_t *conf; /* pattern for producers: one may follow another */
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *mainq;
+	rd_kafka_queue_t *adminq; /* results of CreateTopics and DescribeConfigs */
+
+	/* How topics are made. */
+	bool create;
+	int32_t partitions;
+	int16_t replication_factor;
+	struct pipe_pair *config; /* owned, with its strings */
+	size_t nconfig;
+
+	size_t max_message_bytes;
+	size_t batch_bytes; /* of rk */
+	size_t next_batch;  /* not 0: a producer with this follows as soon as nothing flies */
+
+	struct kafka_topic *topics; /* by number */
+	uint32_t ntopics;
+	uint32_t opening; /* topics neither READY nor FAILED */
+
+	_Atomic int brokers_up; /* connections past their handshake and authentication */
+	bool was_up;
+	usec_t down_since;     /* while brokers_up is 0 */
+	usec_t progress_at;    /* last time something was acknowledged, or nothing waited */
+	uint64_t progress_ack; /* acked, then */
+	char last_error[256];  /* what the library said last about a connection */
+	usec_t auth_failed_at; /* first refusal since a broker was up; 0: none */
+	usec_t tls_failed_at;
+
+	/* The failure, as soon as there is one. */
+	int failure_rc;
+	struct err failure;
+	/* The producer is dead, but the reason may be in a report that still comes. */
+	usec_t fatal_at;
+	/* A report says that this topic is gone: to be verified outside the callback. */
+	bool lost;
+	uint32_t lost_topic;
+	struct record *lost_record;
+};
+
+/* kafka_conf.c */
+int kafka_conf_make(const struct pipe_options *opt, rd_kafka_conf_t **ret, struct err *err);
+size_t kafka_conf_size(const rd_kafka_conf_t *conf, const char *name);
+
+/* kafka.c */
+/* Records the first failure; later ones are consequences. */
+void kafka_fail(struct kafka *k, int rc, const struct err_kind *kind, struct record *r,
+		const char *fmt, ...) MR_PRINTF(5, 6);
+
+/* kafka_topic.c */
+/* 0: ready; -EAGAIN: being opened; otherwise a failure. */
+int kafka_topic_open(struct kafka *k, uint32_t number, struct err *err);
+/* Moves the opening of topics on, as far as that needs no waiting. */
+void kafka_topics_step(struct kafka *k);
+/* Serves adminq. */
+void kafka_topics_results(struct kafka *k);
+/* When kafka_topics_step has something to do next; 0: nothing planned. */
+usec_t kafka_topics_due(const struct kafka *k);
+/* The producer goes away: every topic is looked up again when it is needed. */
+void kafka_topics_reset(struct kafka *k);
+void kafka_topics_free(struct kafka *k);
+/* Asks the cluster whether a topic that a report calls unknown is really gone. */
+void kafka_topic_verdict(struct kafka *k);
+
+/* kafka_error.c */
+/* A message was refused for good: notes what that means. */
+void kafka_error_report(struct kafka *k, const rd_kafka_message_t *m);
+/* pipe_put was refused locally. */
+int kafka_error_put(struct kafka *k, struct record *r, rd_kafka_resp_err_t code, struct err *err);
+/* The producer died: notes what that means. */
+void kafka_error_fatal(struct kafka *k);
+/* A connection or the cluster has a problem: the library goes on trying. */
+void kafka_error_event(struct kafka *k, rd_kafka_resp_err_t code, const char *reason);
+/* A person has to do something about credentials: noted if that is certain by now. */
+void kafka_error_security(struct kafka *k, usec_t now);
+
+#endif
