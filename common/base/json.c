@@ -50,20 +50,36 @@ static unsigned dec_digits(uint64_t v)
 	return guess + (v >= power[guess]);
 }
 
+/* Eight digits, zeros in front included; v under 10^8. */
+static void put_8_digits(uint8_t *p, uint32_t v)
+{
+	uint32_t high = v / 10000, low = v % 10000;
+	memcpy(p, digit_pairs + 2 * (size_t)(high / 100), 2);
+	memcpy(p + 2, digit_pairs + 2 * (size_t)(high % 100), 2);
+	memcpy(p + 4, digit_pairs + 2 * (size_t)(low / 100), 2);
+	memcpy(p + 6, digit_pairs + 2 * (size_t)(low % 100), 2);
+}
+
 unsigned dec_put_u64(uint8_t *p, uint64_t v)
 {
 	unsigned n = v == 0 ? 1 : dec_digits(v);
 	uint8_t *end = p + n;
-	while (v >= 100) {
-		uint64_t rest = v / 100;
-		end -= 2;
-		memcpy(end, digit_pairs + 2 * (v - rest * 100), 2);
-		v = rest;
+	/* In eights, which do not wait for each other; then what is left, by twos. */
+	while (v >= 100000000) {
+		end -= 8;
+		put_8_digits(end, (uint32_t)(v % 100000000));
+		v /= 100000000;
 	}
-	if (v >= 10)
-		memcpy(end - 2, digit_pairs + 2 * v, 2);
+	uint32_t rest = (uint32_t)v;
+	while (rest >= 100) {
+		end -= 2;
+		memcpy(end, digit_pairs + 2 * (size_t)(rest % 100), 2);
+		rest /= 100;
+	}
+	if (rest >= 10)
+		memcpy(end - 2, digit_pairs + 2 * (size_t)rest, 2);
 	else
-		end[-1] = (uint8_t)('0' + v);
+		end[-1] = (uint8_t)('0' + rest);
 	return n;
 }
 
@@ -97,11 +113,15 @@ static unsigned short_fraction(uint8_t *p, double v, bool single, double max_sca
 {
 	static const double power[] = {1, 10, 100, 1000, 10000};
 	double magnitude = fabs(v);
+	double slack = single ? 1e-6 : 1e-15;
 	for (unsigned s = 0; s < sizeof(power) / sizeof(power[0]); s++) {
 		double scaled = magnitude * power[s];
 		if (!(scaled < max_scaled))
 			return 0;
 		int64_t rounded = (int64_t)(scaled + 0.5);
+		/* Far from whole: spares the division, which decides. */
+		if (fabs(scaled - (double)rounded) > scaled * slack)
+			continue;
 		double back = (double)rounded / power[s];
 		if (single ? (float)back != (float)magnitude : back != magnitude)
 			continue;
