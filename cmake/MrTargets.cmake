@@ -8,6 +8,7 @@ target_compile_definitions(mr_options INTERFACE _GNU_SOURCE MR_VERSION="${PROJEC
 target_include_directories(mr_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(mr_options INTERFACE
   -Wall -Wextra $<$<COMPILE_LANGUAGE:C>:-Wconversion -Wstrict-prototypes -Wmissing-prototypes>
+  -Wno-format-truncation # long names in messages are cut on purpose
   -Wshadow -fno-strict-aliasing -fvisibility=hidden -fno-omit-frame-pointer)
 if(MR_WERROR)
   target_compile_options(mr_options INTERFACE -Werror)

@@ -8,7 +8,6 @@
 #include "common/os/file.h"
 #include "common/os/process.h"
 #include "common/os/signals.h"
-#include "core/progress/position_doc.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -67,15 +66,14 @@ static int write_summary(struct run *r, struct err *err)
 {
 	struct capture_status s;
 	capture_status(r->capture, &s);
-	struct position_doc doc;
-	position_doc_init(&doc);
-	int rc = position_to_doc(&r->position, 0, &doc, err);
-	json_t *position = rc == 0 ? json_pack("{s:s, s:s, s:I, s:s}", "flavor",
-					       flavor_name(r->position.flavor), "file",
-					       r->position.at.file, "pos",
-					       (json_int_t)r->position.at.pos, "gtid",
-					       doc.gtid ? doc.gtid : "")
-				   : NULL;
+	struct buf gtids;
+	buf_init(&gtids);
+	if (r->position.gtids)
+		gtid_set_format(r->position.gtids, &gtids);
+	json_t *position = json_pack("{s:s, s:s, s:I, s:s}", "flavor",
+				     flavor_name(r->position.flavor), "file", r->position.at.file,
+				     "pos", (json_int_t)r->position.at.pos, "gtid",
+				     buf_cstr(&gtids));
 	json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:o}", "rows",
 			      (json_int_t)s.rows, "messages", (json_int_t)s.messages, "bytes",
 			      (json_int_t)s.bytes, "transactions", (json_int_t)s.transactions,
@@ -85,12 +83,12 @@ static int write_summary(struct run *r, struct err *err)
 			      position ? position : json_null());
 	char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	json_decref(o);
-	position_doc_free(&doc);
+	buf_free(&gtids);
 	if (!text)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the summary");
 	size_t len = strlen(text);
 	text[len++] = '\n'; /* in place of the zero byte: file_save takes a length */
-	rc = file_save(r->o->summary_path, text, len, 0644, ERR_STATE_IO, err);
+	int rc = file_save(r->o->summary_path, text, len, 0644, ERR_STATE_IO, err);
 	free(text);
 	return rc;
 }
