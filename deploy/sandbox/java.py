@@ -7,7 +7,12 @@ from .errors import SandboxError
 
 # One small heap, and no time spent on compiling what runs for minutes only.
 FLAGS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
-         "-Djava.awt.headless=true", "-XX:-UsePerfData"]
+         "-Djava.awt.headless=true", "-XX:-UsePerfData",
+         # Kafka's log: with times, and without the threads' long names.
+         "-Dorg.slf4j.simpleLogger.showDateTime=true",
+         "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+         "-Dorg.slf4j.simpleLogger.showThreadName=false",
+         "-Dorg.slf4j.simpleLogger.showShortLogName=true"]
 
 
 def argv(jars: pathlib.Path, main_class: str, heap: str, tmp: pathlib.Path,

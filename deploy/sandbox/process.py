@@ -61,10 +61,13 @@ _SPAWNER = _Spawner()
 class Process:
     """A child process with a bounded log. Not restartable: make another."""
 
-    def __init__(self, name, argv, log_path, *, account=None, env=None, cwd="/"):
+    def __init__(self, name, argv, log_path, *, account=None, env=None, cwd="/", tee=None):
+        """`env` is laid over a minimal environment; `tee` is a binary stream that gets
+        the output as well."""
         self.name = name
         self.log_path = pathlib.Path(log_path)
         self._paused = False
+        self._tee = tee
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                        "LANG": "C.UTF-8", "HOME": "/nonexistent"}
         environment.update(env or {})
@@ -94,6 +97,9 @@ class Process:
                         written = 0
                     log.write(chunk)
                     written += len(chunk)
+                    if self._tee:
+                        self._tee.write(chunk)
+                        self._tee.flush()
             finally:
                 if log is not first:
                     log.close()
