@@ -71,7 +71,10 @@ bool table_map_same(const struct table_map *map, const struct event *e);
 int table_map_describe(const struct table_map *map, const struct binlog_format *f,
 		       struct arena *arena, struct table *ret, struct err *err) MR_MUST_CHECK;
 
-/* How a collation id's text becomes UTF-8; CHARSET_OTHER when not known for sure. */
-enum charset collation_charset(enum flavor flavor, uint32_t collation);
+/*
+ * How a collation id's text becomes UTF-8; CHARSET_OTHER when not known for sure. The
+ * flavours give no id two meanings.
+ */
+enum charset collation_charset(uint32_t collation);
 
 #endif

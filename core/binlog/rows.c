@@ -1,0 +1,169 @@
+/* rows.c - see rows.h. */
+#include "core/binlog/rows.h"
+
+#include "common/contract/errors.h"
+#include "core/binlog/value.h"
+
+#include <errno.h>
+
+/*
+ * WRITE, UPDATE and DELETE_ROWS:
+ *
+ *   size
+ *     6     table id (4 where the format says that the post-header has 6 bytes)
+ *     2     flags
+ *     2     version 2 only: length of the extra data, these 2 bytes included
+ *     x     extra data
+ *    1..9   number of columns (n), length-encoded
+ *  (n+7)/8  bitmap: columns present in the image (UPDATE: before)
+ *  (n+7)/8  UPDATE only: columns present in the after image
+ *    rows   each: null bitmap of the columns present, (present+7)/8 bytes, then the
+ *           values that are not null (value.c); UPDATE: before, then after
+ */
+enum { COLUMNS_MAX = 65535 };
+
+static bool is_version2(uint8_t type)
+{
+	return type >= EVENT_WRITE_ROWS_V2 && type <= EVENT_DELETE_ROWS_V2;
+}
+
+static inline bool bit_get(const uint8_t *bits, uint32_t i)
+{
+	return bits[i >> 3] >> (i & 7) & 1;
+}
+
+/* Of the first n bits. */
+static uint32_t bits_count(const uint8_t *bits, uint32_t n)
+{
+	uint32_t count = 0, whole = n / 8;
+	for (uint32_t i = 0; i < whole; i++)
+		count += (uint32_t)__builtin_popcount(bits[i]);
+	if (n % 8)
+		count += (uint32_t)__builtin_popcount(bits[whole] & ((1u << n % 8) - 1));
+	return count;
+}
+
+static int rows_op(uint8_t type, enum row_op *ret)
+{
+	switch (type) {
+	case EVENT_WRITE_ROWS_V1:
+	case EVENT_WRITE_ROWS_V2:
+		*ret = ROW_INSERT;
+		return 0;
+	case EVENT_UPDATE_ROWS_V1:
+	case EVENT_UPDATE_ROWS_V2:
+		*ret = ROW_UPDATE;
+		return 0;
+	case EVENT_DELETE_ROWS_V1:
+	case EVENT_DELETE_ROWS_V2:
+		*ret = ROW_DELETE;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int rows_open(struct rows_reader *r, const struct binlog_format *f, const struct event *e,
+	      struct err *err)
+{
+	struct rows_reader n = {.type = e->type};
+	struct cursor c = cursor_of(e->body.p, e->body.len);
+	if (rows_op(e->type, &n.op) < 0)
+		return err_set(err, -EINVAL, ERR_INTERNAL, "%s event (type %u) is no rows event",
+			       event_type_name(e->type), e->type);
+	n.table_id = f->post_header_len[e->type] == 6 ? cursor_le32(&c) : cursor_le48(&c);
+	n.flags = cursor_le16(&c);
+	if (is_version2(e->type)) {
+		uint16_t extra = cursor_le16(&c);
+		if (extra < 2)
+			c.failed = true;
+		else
+			cursor_skip(&c, extra - 2u);
+	}
+	uint64_t columns = cursor_lenenc(&c);
+	if (columns > COLUMNS_MAX)
+		c.failed = true;
+	n.ncolumns = c.failed ? 0 : (uint32_t)columns;
+	size_t bitmap = (n.ncolumns + 7) / 8;
+	const uint8_t *first = cursor_take(&c, bitmap);
+	const uint8_t *second = n.op == ROW_UPDATE ? cursor_take(&c, bitmap) : first;
+	if (c.failed)
+		return err_set(err, -EBADMSG, ERR_EVENT_CORRUPT,
+			       "%s event of %zu bytes is too short for its own lengths",
+			       event_type_name(e->type), e->body.len);
+	n.present[0] = first;
+	n.present[1] = second;
+	n.npresent[0] = bits_count(first, n.ncolumns);
+	n.npresent[1] = bits_count(second, n.ncolumns);
+	n.cur = c;
+	*r = n;
+	return 0;
+}
+
+static __attribute__((cold, noinline)) int rows_failed(int rc, const struct rows_reader *r,
+						       const struct table *t, uint32_t column,
+						       struct err *err)
+{
+	const struct span *name = &t->columns[column].name;
+	err_prefix(err, "table %.*s.%.*s, column %u%s%.*s, row %u of the %s event",
+		   (int)t->db.len, (const char *)t->db.p, (int)t->name.len,
+		   (const char *)t->name.p, column + 1, name->len ? " " : "", (int)name->len,
+		   name->len ? (const char *)name->p : "", r->nrows + 1, event_type_name(r->type));
+	return rc;
+}
+
+/* One image, before (0) or after (1). */
+static int image_read(struct rows_reader *r, const struct table *t, unsigned which,
+		      struct arena *arena, struct value *out, struct err *err)
+{
+	uint32_t n = r->ncolumns, bit = 0;
+	bool all = r->npresent[which] == n;
+	const uint8_t *present = r->present[which];
+	const uint8_t *nulls = cursor_take(&r->cur, (r->npresent[which] + 7) / 8);
+	if (!nulls)
+		return err_set(err, -EBADMSG, ERR_EVENT_CORRUPT,
+			       "%s event ends inside a row of table %.*s.%.*s",
+			       event_type_name(r->type), (int)t->db.len, (const char *)t->db.p,
+			       (int)t->name.len, (const char *)t->name.p);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!all && !bit_get(present, i)) {
+			out[i].kind = VALUE_ABSENT;
+			continue;
+		}
+		if (bit_get(nulls, bit++)) {
+			out[i].kind = VALUE_NULL;
+			continue;
+		}
+		int rc = value_read(&r->cur, &t->columns[i], arena, &out[i], err);
+		if (__builtin_expect(rc < 0, 0))
+			return rows_failed(rc, r, t, i, err);
+	}
+	return 0;
+}
+
+int rows_next(struct rows_reader *r, const struct table *t, struct arena *arena,
+	      struct value *before, struct value *after, struct span *ret_image, struct err *err)
+{
+	if (cursor_left(&r->cur) == 0)
+		return 0;
+	if (t->ncolumns != r->ncolumns)
+		return err_set(err, -EINVAL, ERR_SCHEMA_MISMATCH,
+			       "table %.*s.%.*s has %u columns, the %s event %u", (int)t->db.len,
+			       (const char *)t->db.p, (int)t->name.len, (const char *)t->name.p,
+			       t->ncolumns, event_type_name(r->type), r->ncolumns);
+	const uint8_t *start = r->cur.p;
+	int rc = 0;
+	if (r->op != ROW_INSERT)
+		rc = image_read(r, t, 0, arena, before, err);
+	if (rc == 0 && r->op != ROW_DELETE)
+		rc = image_read(r, t, 1, arena, after, err);
+	if (rc < 0)
+		return rc;
+	if (r->cur.p == start) /* no column at all: it would never end */
+		return err_set(err, -EBADMSG, ERR_EVENT_CORRUPT, "%s event with rows of no bytes",
+			       event_type_name(r->type));
+	ret_image->p = start;
+	ret_image->len = (size_t)(r->cur.p - start);
+	r->nrows++;
+	return 1;
+}
