@@ -1,0 +1,348 @@
+/*
+ * catalog.c - see catalog.h. Three statements a table: columns, keys, kind of table.
+ *
+ * A definition read while the table is altered may mix two states: the schema's check
+ * against TABLE_MAP finds what matters, and it asks again.
+ */
+#include "core/mysql/catalog.h"
+#include "common/contract/errors.h"
+#include "core/mysql/query.h"
+#include "core/mysql/source_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool same(struct span a, struct span b)
+{
+	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
+}
+
+static bool contains(struct span text, const char *part)
+{
+	return text.len && memmem(text.p, text.len, part, strlen(part));
+}
+
+/* A copy in the arena; an empty one for NULL. *ok is cleared when memory is short. */
+static struct span keep(struct arena *a, struct span s, bool *ok)
+{
+	if (!s.len)
+		return (struct span){.p = (const uint8_t *)"", .len = 0};
+	char *copy = arena_strndup(a, s.p, s.len);
+	if (!copy)
+		*ok = false;
+	return (struct span){.p = (const uint8_t *)copy, .len = copy ? s.len : 0};
+}
+
+static int no_memory(struct err *err)
+{
+	return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table definition");
+}
+
+/* Runs a statement with the two names as literals in place of its two %s. */
+static int open_for(struct source *s, struct query *q, struct err *err, const char *fmt,
+		    struct span db, struct span table)
+{
+	struct buf a, b;
+	buf_init(&a);
+	buf_init(&b);
+	query_put_literal(s, &a, db);
+	query_put_literal(s, &b, table);
+	buf_cstr(&a);
+	buf_cstr(&b);
+	int rc;
+	if (a.failed || b.failed) {
+		rc = no_memory(err);
+	} else {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		rc = query_open(s, q, err, fmt, (const char *)a.data, (const char *)b.data);
+#pragma GCC diagnostic pop
+	}
+	buf_free(&a);
+	buf_free(&b);
+	return rc;
+}
+
+/* ------------------------------------------------------- columns */
+
+enum {
+	C_SCHEMA,
+	C_TABLE,
+	C_NAME,
+	C_DATA_TYPE,
+	C_COLUMN_TYPE,
+	C_CHARSET,
+	C_COLLATION,
+	C_NULLABLE,
+	C_EXTRA,
+	C_OCTETS,
+	C_PRECISION,
+	C_SCALE,
+	C_FRACTION,
+};
+
+#define COLUMNS_SQL                                                                                \
+	"SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, "                    \
+	"CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, EXTRA, CHARACTER_OCTET_LENGTH, "          \
+	"NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION "                                     \
+	"FROM information_schema.COLUMNS WHERE TABLE_SCHEMA=%s AND TABLE_NAME=%s "                  \
+	"ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+
+static int take_column(const struct query *q, struct arena *arena, struct catalog_column *c)
+{
+	bool ok = true;
+	struct span extra = query_span(q, C_EXTRA);
+	*c = (struct catalog_column){
+		.name = keep(arena, query_span(q, C_NAME), &ok),
+		.data_type = keep(arena, query_span(q, C_DATA_TYPE), &ok),
+		.column_type = keep(arena, query_span(q, C_COLUMN_TYPE), &ok),
+		.charset = keep(arena, query_span(q, C_CHARSET), &ok),
+		.collation = keep(arena, query_span(q, C_COLLATION), &ok),
+		.nullable = contains(query_span(q, C_NULLABLE), "YES"),
+		.generated = contains(extra, "GENERATED") && !contains(extra, "DEFAULT_GENERATED"),
+		.invisible = contains(extra, "INVISIBLE"),
+		.max_bytes = query_u64(q, C_OCTETS),
+		.precision = (uint8_t)query_u64(q, C_PRECISION),
+		.scale = (uint8_t)(query_text(q, C_FRACTION) ? query_u64(q, C_FRACTION)
+							     : query_u64(q, C_SCALE)),
+	};
+	/* Both come behind the type; an ENUM's labels may hold any word. */
+	bool listed = same(c->data_type, (struct span){(const uint8_t *)"enum", 4}) ||
+		      same(c->data_type, (struct span){(const uint8_t *)"set", 3});
+	c->is_unsigned = !listed && contains(c->column_type, "unsigned");
+	if (ok && listed)
+		ok = catalog_parse_labels(c->column_type, arena, &c->labels, &c->nlabels) != -ENOMEM;
+	return ok ? 0 : -ENOMEM;
+}
+
+/* The first table's rows of a result may be of a name that differs in case only. */
+static int count_columns(struct query *q, struct span db, struct span table, bool *ret_exact,
+			 uint32_t *ret, struct err *err)
+{
+	uint32_t exact = 0, all = 0;
+	int rc;
+	while ((rc = query_next(q, err)) > 0) {
+		exact += same(query_span(q, C_SCHEMA), db) && same(query_span(q, C_TABLE), table);
+		all++;
+	}
+	*ret_exact = exact > 0;
+	*ret = exact ? exact : all;
+	return rc;
+}
+
+static int load_columns(struct source *s, struct arena *arena, struct catalog_table *t,
+			struct err *err)
+{
+	struct query q;
+	int rc = open_for(s, &q, err, COLUMNS_SQL, t->db, t->name);
+	if (rc)
+		return rc;
+	bool exact;
+	uint32_t n;
+	rc = count_columns(&q, t->db, t->name, &exact, &n, err);
+	mysql_data_seek(q.result, 0);
+	if (rc == 0 && n) {
+		t->columns = arena_zalloc(arena, n * sizeof(*t->columns));
+		rc = t->columns ? 0 : no_memory(err);
+	}
+	while (rc == 0 && (rc = query_next(&q, err)) > 0) {
+		rc = 0;
+		if (exact && !(same(query_span(&q, C_SCHEMA), t->db) &&
+			       same(query_span(&q, C_TABLE), t->name)))
+			continue;
+		if (take_column(&q, arena, &t->columns[t->ncolumns++]))
+			rc = no_memory(err);
+	}
+	query_end(&q);
+	return rc;
+}
+
+/* ------------------------------------------------------- key */
+
+static bool find_column(const struct catalog_table *t, struct span name, uint32_t *ret)
+{
+	for (uint32_t i = 0; i < t->ncolumns; i++)
+		if (same(t->columns[i].name, name)) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+/*
+ * SHOW INDEX lists the keys in the server's own order, which decides what it takes for
+ * the key of rows: PRIMARY, else the first UNIQUE whose columns are all whole, visible
+ * by name and NOT NULL.
+ */
+static int take_key(struct query *q, struct arena *arena, struct catalog_table *t, struct err *err)
+{
+	enum { K_NON_UNIQUE = 1, K_KEY, K_SEQ, K_COLUMN, K_SUB_PART = 7, K_NULL = 9 };
+	uint32_t *key = arena_alloc(arena, (t->ncolumns + 1) * sizeof(*key));
+	if (!key)
+		return no_memory(err);
+	char current[256] = "";
+	uint32_t n = 0;
+	bool usable = false;
+	int rc;
+	while ((rc = query_next(q, err)) > 0) {
+		const char *name = query_text(q, K_KEY) ? query_text(q, K_KEY) : "";
+		if (query_u64(q, K_SEQ) == 1) {
+			if (usable && n)
+				break;
+			snprintf(current, sizeof(current), "%s", name);
+			usable = !query_u64(q, K_NON_UNIQUE);
+			n = 0;
+		}
+		uint32_t column;
+		bool primary = !strcmp(current, "PRIMARY");
+		if (!usable || n >= t->ncolumns ||
+		    !find_column(t, query_span(q, K_COLUMN), &column) ||
+		    (!primary && (query_text(q, K_SUB_PART) || t->columns[column].nullable)))
+			usable = false;
+		else
+			key[n++] = column;
+	}
+	if (rc < 0)
+		return rc;
+	if (usable && n) {
+		t->key = key;
+		t->nkey = n;
+		for (uint32_t i = 0; i < n; i++)
+			t->columns[key[i]].key_seq = i + 1;
+	}
+	return 0;
+}
+
+static int load_key(struct source *s, struct arena *arena, struct catalog_table *t,
+		    struct err *err)
+{
+	struct buf sql;
+	struct query q;
+	buf_init(&sql);
+	buf_puts(&sql, "SHOW INDEX FROM ");
+	query_put_name(&sql, t->name);
+	buf_puts(&sql, " FROM ");
+	query_put_name(&sql, t->db);
+	buf_cstr(&sql);
+	int rc = sql.failed ? no_memory(err)
+			    : query_open(s, &q, err, "%s", (const char *)sql.data);
+	buf_free(&sql);
+	if (rc)
+		return rc;
+	rc = take_key(&q, arena, t, err);
+	query_end(&q);
+	return rc;
+}
+
+/* ------------------------------------------------------- table */
+
+static int load_kind(struct source *s, const struct server_info *info, struct catalog_table *t,
+		     struct err *err)
+{
+	if (info->flavor != FLAVOR_MARIADB)
+		return 0;
+	struct query q;
+	int rc = open_for(s, &q, err,
+			  "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE "
+			  "TABLE_SCHEMA=%s AND TABLE_NAME=%s",
+			  t->db, t->name);
+	if (rc)
+		return rc;
+	while ((rc = query_next(&q, err)) > 0)
+		t->versioned |= contains(query_span(&q, 0), "VERSIONED");
+	query_end(&q);
+	return rc;
+}
+
+static int not_there(struct source *s, struct span db, struct span table, struct err *err)
+{
+	return err_set(err, -ENOENT, ERR_SCHEMA_MISSING,
+		       "%s shows no columns of %.*s.%.*s: the table is gone, or the user may not "
+		       "see it; then: GRANT SELECT ON `%.*s`.* TO the user",
+		       source_name(s), (int)db.len, (const char *)db.p, (int)table.len,
+		       (const char *)table.p, (int)db.len, (const char *)db.p);
+}
+
+static int load(struct source *s, const struct server_info *info, struct span db,
+		struct span table, struct arena *arena, struct catalog_table *ret,
+		struct err *err)
+{
+	bool ok = true;
+	struct catalog_table t = {.db = keep(arena, db, &ok), .name = keep(arena, table, &ok)};
+	if (!ok)
+		return no_memory(err);
+	int rc = load_columns(s, arena, &t, err);
+	if (rc)
+		return rc;
+	if (!t.ncolumns)
+		return not_there(s, db, table, err);
+	struct err why = {0};
+	rc = load_key(s, arena, &t, &why);
+	if (rc && why.kind == ERR_SOURCE_QUERY) /* dropped or renamed meanwhile */
+		return not_there(s, db, table, err);
+	if (rc) {
+		*err = why;
+		return rc;
+	}
+	rc = load_kind(s, info, &t, err);
+	if (rc)
+		return rc;
+	*ret = t;
+	return 0;
+}
+
+int catalog_load(struct source *s, const struct server_info *info, struct span db,
+		 struct span table, struct arena *arena, struct catalog_table *ret, struct err *err)
+{
+	struct err why = {0};
+	int rc = load(s, info, db, table, arena, ret, &why);
+	/* The connection rests between tables: the server may have ended it. Once more. */
+	if (rc && why.kind == ERR_SOURCE_LOST && rc != -EINTR) {
+		rc = source_connect(s, &why);
+		if (!rc)
+			rc = load(s, info, db, table, arena, ret, &why);
+	}
+	if (rc && err)
+		*err = why;
+	return rc;
+}
+
+/* ------------------------------------------------------- character sets */
+
+static int charset_by(struct source *s, const char *view, uint32_t collation, struct buf *name,
+		      struct err *err)
+{
+	return query_value(s, name, err,
+			   "SELECT CHARACTER_SET_NAME FROM information_schema.%s WHERE ID=%u", view,
+			   collation);
+}
+
+int catalog_charset(struct source *s, const struct server_info *info, uint32_t collation,
+		    struct arena *arena, struct span *ret, struct err *err)
+{
+	struct buf name;
+	buf_init(&name);
+	struct err why = {0};
+	int rc = charset_by(s, "COLLATIONS", collation, &name, &why);
+	if (rc && why.kind == ERR_SOURCE_LOST && rc != -EINTR) {
+		rc = source_connect(s, &why);
+		if (!rc)
+			rc = charset_by(s, "COLLATIONS", collation, &name, &why);
+	}
+	/* MariaDB's newer collations belong to several sets; their ids are in the other view. */
+	if (rc == 0 && info->flavor == FLAVOR_MARIADB && info->version >= 101000)
+		rc = charset_by(s, "COLLATION_CHARACTER_SET_APPLICABILITY", collation, &name, &why);
+	if (rc > 0) {
+		bool ok = true;
+		*ret = keep(arena, (struct span){name.data, name.len}, &ok);
+		rc = ok ? 0 : no_memory(&why);
+	} else if (rc == 0) {
+		rc = err_set(&why, -ENOENT, ERR_TYPE_UNSUPPORTED,
+			     "%s does not know a collation with the id %u", source_name(s), collation);
+	}
+	buf_free(&name);
+	if (rc && err)
+		*err = why;
+	return rc;
+}

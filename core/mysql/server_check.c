@@ -1,0 +1,190 @@
+/*
+ * server_check.c - can rows be replicated from this server, by this user, from this
+ * position? Each refusal names the statement that mends it.
+ */
+#include "common/contract/errors.h"
+#include "core/mysql/query_error.h"
+#include "core/mysql/server_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int check_settings(struct source *s, const struct server_info *info, struct err *err)
+{
+	const char *name = source_name(s);
+	if (!info->log_bin)
+		return err_set(err, -EINVAL, ERR_SOURCE_SETTING,
+			       "%s has log_bin off: add log_bin to the [mysqld] section of its "
+			       "configuration and restart it",
+			       name);
+	if (!info->row_format)
+		return err_set(err, -EINVAL, ERR_SOURCE_SETTING,
+			       "%s has a binlog_format other than ROW: run SET GLOBAL "
+			       "binlog_format='ROW' there, set it in its configuration, and "
+			       "reconnect its clients",
+			       name);
+	if (!info->server_id)
+		return err_set(err, -EINVAL, ERR_SOURCE_SETTING,
+			       "%s has server_id 0 and refuses replicas: run SET GLOBAL server_id=1 "
+			       "there and set it in its configuration",
+			       name);
+	return 0;
+}
+
+void server_grants_add(struct server_grants *g, const char *line)
+{
+	/* "GRANT a, b ON object TO account"; "GRANT `role`@`%` TO account" has no ON. */
+	const char *on = strstr(line, " ON ");
+	if (strncmp(line, "GRANT ", 6) != 0)
+		return;
+	if (!on) {
+		g->roles = true;
+		return;
+	}
+	char what[2048];
+	snprintf(what, sizeof(what), "%.*s", (int)(on - line), line);
+	bool global = !strncmp(on, " ON *.* ", 8);
+	bool all = strstr(what, "ALL PRIVILEGES");
+	g->slave |= global && (all || strstr(what, "REPLICATION SLAVE"));
+	g->client |= global && (all || strstr(what, "REPLICATION CLIENT") ||
+				strstr(what, "BINLOG MONITOR") || strstr(what, "SUPER"));
+	g->select |= all || strstr(what, "SELECT");
+}
+
+static int check_grants(struct source *s, const struct server_info *info, bool need_catalog,
+			struct err *err)
+{
+	struct server_grants g = {0};
+	struct query q;
+	int rc = query_open(s, &q, err, "SHOW GRANTS");
+	if (rc)
+		return rc;
+	while ((rc = query_next(&q, err)) > 0)
+		server_grants_add(&g, query_text(&q, 0) ? query_text(&q, 0) : "");
+	query_end(&q);
+	if (rc < 0)
+		return rc;
+	/* What roles hold is not listed: then the statements themselves tell, later. */
+	if ((g.slave && g.client && (g.select || !need_catalog)) || g.roles)
+		return 0;
+
+	struct buf account;
+	char who[256];
+	buf_init(&account);
+	rc = query_value(s, &account, err, "SELECT CURRENT_USER()");
+	query_quote_account(buf_cstr(&account), who, sizeof(who));
+	buf_free(&account);
+	if (rc < 0)
+		return rc;
+	const char *client =
+		info->flavor == FLAVOR_MARIADB && info->version >= 100500 ? "BINLOG MONITOR"
+									  : "REPLICATION CLIENT";
+	if (!g.slave || !g.client)
+		return err_set(err, -EACCES, ERR_SOURCE_GRANT,
+			       "%s lacks a privilege for reading the binlog; to mend it: GRANT "
+			       "%s%s%s%s ON *.* TO %s",
+			       source_name(s), g.slave ? "" : "REPLICATION SLAVE",
+			       !g.slave && !g.client ? ", " : "", g.client ? "" : client,
+			       need_catalog && !g.select ? ", SELECT" : "", who);
+	return err_set(err, -EACCES, ERR_SOURCE_GRANT,
+		       "%s may not read any table's definition, and the binlog has no column "
+		       "names (binlog_row_metadata is not FULL); to mend it: GRANT SELECT ON *.* "
+		       "TO %s (or on the replicated databases alone)",
+		       source_name(s), who);
+}
+
+int server_check(struct source *s, const struct server_info *info, bool need_catalog,
+		 struct err *err)
+{
+	int rc = check_settings(s, info, err);
+	return rc ? rc : check_grants(s, info, need_catalog, err);
+}
+
+/* ------------------------------------------------------- positions */
+
+/* The GTID set in front of the oldest binlog: whoever lacks some of it came too late. */
+static int oldest_gtids(struct source *s, const struct server_info *info, struct gtid_set **ret,
+			struct err *err)
+{
+	if (info->flavor == FLAVOR_MYSQL)
+		return server_gtids(s, info, ret, err, "SELECT @@global.gtid_purged");
+	struct binlog_pos first;
+	int rc = server_first_file(s, &first, err);
+	if (rc)
+		return rc;
+	return server_gtids_before(s, info, &first, ret, err);
+}
+
+static int check_gtids(struct source *s, const struct server_info *info,
+		       const struct gtid_set *ours, struct err *err)
+{
+	struct gtid_set *oldest;
+	int rc = oldest_gtids(s, info, &oldest, err);
+	if (rc)
+		return rc;
+	if (oldest && !gtid_set_covers(ours, oldest)) {
+		struct buf text;
+		buf_init(&text);
+		gtid_set_format(oldest, &text);
+		rc = err_set(err, -ENOENT, ERR_SOURCE_PURGED,
+			     "%s has purged binlogs with transactions that come after our "
+			     "position; what it has begins after %.400s",
+			     source_name(s), buf_cstr(&text));
+		buf_free(&text);
+	}
+	gtid_set_free(oldest);
+	return rc;
+}
+
+static int check_place(struct source *s, const struct binlog_pos *at, struct err *err)
+{
+	struct query q;
+	int rc = query_open(s, &q, err, "SHOW BINARY LOGS");
+	if (rc)
+		return rc;
+	char first[BINLOG_FILE_MAX] = "", last[BINLOG_FILE_MAX] = "";
+	bool found = false;
+	uint64_t size = 0;
+	while ((rc = query_next(&q, err)) > 0) {
+		const char *file = query_text(&q, 0) ? query_text(&q, 0) : "";
+		if (!first[0])
+			snprintf(first, sizeof(first), "%s", file);
+		snprintf(last, sizeof(last), "%s", file);
+		if (!strcmp(file, at->file)) {
+			found = true;
+			size = query_u64(&q, 1);
+		}
+	}
+	query_end(&q);
+	if (rc < 0)
+		return rc;
+	const char *name = source_name(s);
+	if (found && at->pos > size)
+		return err_set(err, -ERANGE, ERR_SOURCE_POSITION,
+			       "%s: offset %llu is behind the end of %s (%llu bytes)", name,
+			       (unsigned long long)at->pos, at->file, (unsigned long long)size);
+	if (found)
+		return 0;
+	/* Names of one server have the same length until the number outgrows six digits. */
+	size_t n = strlen(at->file), nfirst = strlen(first);
+	if (n < nfirst || (n == nfirst && strcmp(at->file, first) < 0))
+		return err_set(err, -ENOENT, ERR_SOURCE_PURGED,
+			       "%s no longer has %s: its oldest binlog is %s", name, at->file,
+			       first);
+	return err_set(err, -ENOENT, ERR_SOURCE_POSITION,
+		       "%s has no binlog named %s: it has %s to %s", name, at->file, first, last);
+}
+
+int server_check_position(struct source *s, const struct server_info *info,
+			  const struct position *position, struct err *err)
+{
+	if (position->gtids && info->gtids)
+		return check_gtids(s, info, position->gtids, err);
+	if (!position->at.file[0])
+		return err_set(err, -EINVAL, ERR_SOURCE_POSITION,
+			       "the position has GTIDs only, and %s has gtid_mode off: set file and "
+			       "offset, or gtid_mode=ON",
+			       source_name(s));
+	return check_place(s, &position->at, err);
+}
