@@ -360,7 +360,6 @@ fail_value(const struct envelope *e, uint32_t index, enum put_status status,
 			  status_text(status));
 }
 
-/* Writes one message. `other`: see put_key(). */
 static int put_message(struct envelope *e, const struct row *row, const struct message *m,
 		       uint8_t flags, struct envelope_sink *sink, struct err *err)
 {
@@ -460,6 +459,27 @@ static int put_delete(struct envelope *e, const struct row *row, const struct me
 	return put_message(e, row, &tombstone, last_flags, sink, err);
 }
 
+/*
+ * The new image is written last, behind two messages that could not be taken back: it is
+ * tried on the side first, so that a row with a bad value leaves no message at all. Keys
+ * change rarely: here memory may be allocated.
+ */
+static int try_image(const struct envelope *e, const struct row *row, const struct value *values,
+		     struct err *err)
+{
+	const struct plan_column *at = NULL;
+	struct buf trial;
+	buf_init(&trial);
+	enum put_status status = put_image(&trial, e->table, values, &at);
+	bool failed = trial.failed;
+	buf_free(&trial);
+	if (status != PUT_OK)
+		return fail_value(e, row->index, status, at, err);
+	if (failed)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a row whose key changed");
+	return 0;
+}
+
 static int put_key_change(struct envelope *e, const struct row *row, struct envelope_sink *sink,
 			  struct err *err)
 {
@@ -477,7 +497,9 @@ static int put_key_change(struct envelope *e, const struct row *row, struct enve
 		.header = OLD_KEY_HEADER,
 		.header_key = row->before,
 	};
-	int rc = put_delete(e, row, &removed, 0, sink, err);
+	int rc = try_image(e, row, row->after, err);
+	if (rc == 0)
+		rc = put_delete(e, row, &removed, 0, sink, err);
 	return rc < 0 ? rc : put_message(e, row, &created, RECORD_ROW_END, sink, err);
 }
 

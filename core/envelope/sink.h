@@ -8,8 +8,9 @@
  *
  * A message exists only after end() returned 0. When a row fails in the middle of a
  * message, end() is not called for it: the sink drops what it has begun, at the latest at
- * the next begin(). Messages of the same row that ended before stay: a row makes up to
- * three, the last of which carries RECORD_ROW_END, and whoever publishes waits for that.
+ * the next begin(). A row makes up to three messages; the last carries RECORD_ROW_END. A
+ * row whose values have no form fails before its first end(); only where the sink itself
+ * fails may whole messages of an unfinished row stand before.
  */
 #ifndef MR_ENVELOPE_SINK_H
 #define MR_ENVELOPE_SINK_H
@@ -27,7 +28,8 @@ struct envelope_sink {
 	/*
 	 * The message is complete: key_len + headers_len + value_len is the buffer's len.
 	 * flags: RECORD_TOMBSTONE (value_len is 0: a null value), RECORD_NO_KEY (key_len is
-	 * 0: a null key), RECORD_ROW_END. 0 or -errno (why() says).
+	 * 0: a null key; a tombstone may have it too), RECORD_ROW_END. 0 or -errno (why()
+	 * says).
 	 */
 	int (*end)(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
 		   uint32_t value_len, uint8_t flags);
