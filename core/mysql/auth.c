@@ -7,7 +7,7 @@
  *                        n  method, zero-terminated
  *                       20  nonce
  *                        1  zero
- *   caching_sha2 more    1  0x01 (taken off by the library)
+ *   caching_sha2 more    1  0x01
  *                        1  0x03 the proof sufficed, OK follows; 0x04 send the password
  *   request for the key  1  0x02, answered by 0x01 and the key as PEM text
  *   password over TLS    n  password, zero-terminated
@@ -100,44 +100,14 @@ static int refuse(struct auth *a, enum auth_verdict verdict)
 	return CR_ERROR;
 }
 
-enum packet {
-	PACKET_FAILED,  /* an error packet, or none: the library has the error */
-	PACKET_MORE,    /* data of the method: *ret, *ret_n */
-	PACKET_SWITCH,  /* a request to switch, at net.read_pos */
-	PACKET_DONE,    /* OK: authenticated */
-};
-
-/*
- * The server's next packet. Data that did not come from the socket just now (the
- * library hands out the greeting's nonce if the greeting names our plugin) is no answer
- * of a real server's.
- */
-static enum packet gate_read(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, unsigned char **ret, int *ret_n)
-{
-	unsigned char *p;
-	int n = vio->read_packet(vio, &p);
-	if (mysql_errno(mysql) || !mysql->net.buff)
-		return PACKET_FAILED;
-	const unsigned char *at = mysql->net.read_pos;
-	if (n < 0)
-		return at[0] == 254 ? PACKET_SWITCH : PACKET_FAILED;
-	if (n > 0 && p == at && at[0] == 0)
-		return PACKET_DONE;
-	if (n > 0 && p != at && p != at + 1)
-		return PACKET_FAILED;
-	*ret = p;
-	*ret_n = n;
-	return PACKET_MORE;
-}
-
-static int send_rsa(MYSQL_PLUGIN_VIO *vio, struct auth *a, const unsigned char *pem, int npem,
+static int send_rsa(MYSQL_PLUGIN_VIO *vio, struct auth *a, const unsigned char *pem, size_t npem,
 		    const unsigned char *nonce)
 {
 	size_t n = strlen(a->password) + 1;
 	unsigned char plain[512], cipher[1024];
 	size_t ncipher = sizeof(cipher);
 	int rc = -EIO;
-	BIO *bio = BIO_new_mem_buf(pem, npem);
+	BIO *bio = BIO_new_mem_buf(pem, (int)npem);
 	EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
 	EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
 	if (!ctx || n > sizeof(plain) || EVP_PKEY_encrypt_init(ctx) <= 0 ||
@@ -156,19 +126,35 @@ out:
 	return rc;
 }
 
-/*
- * More of caching_sha2_password, the proof already sent: 0 and the server's next packet
- * decides, or -errno with the verdict set where it is ours.
- */
-static int sha2_more(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a, const unsigned char *p,
-		     int n, const unsigned char *nonce)
+/* The next packet of the method's data, without its first byte 0x01; NULL if another. */
+static const unsigned char *more_data(MYSQL *mysql, struct auth *a, size_t *ret_n)
 {
-	if (n != 1 || (p[0] != SHA2_FAST_OK && p[0] != SHA2_FULL)) {
+	unsigned long n = mysql_net_read_packet(mysql);
+	if (n == packet_error) /* the server's refusal, or a broken connection */
+		return NULL;
+	const unsigned char *p = mysql->net.read_pos;
+	if (n < 2 || p[0] != 1) {
+		a->verdict = AUTH_PROTOCOL;
+		return NULL;
+	}
+	*ret_n = n - 1;
+	return p + 1;
+}
+
+/* caching_sha2_password, its proof sent: what else the server wants. 0 or -errno. */
+static int sha2_more(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a,
+		     const unsigned char *nonce)
+{
+	size_t n;
+	const unsigned char *p = more_data(mysql, a, &n);
+	if (!p)
+		return -EPIPE;
+	if (p[0] == SHA2_FAST_OK)
+		return 0;
+	if (p[0] != SHA2_FULL) {
 		a->verdict = AUTH_PROTOCOL;
 		return -EPROTO;
 	}
-	if (p[0] == SHA2_FAST_OK)
-		return 0;
 	if (mysql_get_ssl_cipher(mysql)) {
 		const unsigned char *pw = (const unsigned char *)a->password;
 		return vio->write_packet(vio, pw, (int)strlen(a->password) + 1) ? -EPIPE : 0;
@@ -177,23 +163,22 @@ static int sha2_more(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a, const 
 		a->verdict = AUTH_NEEDS_TLS;
 		return -EPERM;
 	}
-	unsigned char ask = SHA2_ASK_KEY, *pem;
-	int npem;
-	if (vio->write_packet(vio, &ask, 1) || gate_read(vio, mysql, &pem, &npem) != PACKET_MORE)
+	unsigned char ask = SHA2_ASK_KEY;
+	if (vio->write_packet(vio, &ask, 1))
 		return -EPIPE;
-	int rc = send_rsa(vio, a, pem, npem, nonce);
+	p = more_data(mysql, a, &n);
+	if (!p)
+		return -EPIPE;
+	int rc = send_rsa(vio, a, p, n, nonce);
 	if (rc && rc != -EPIPE)
 		a->verdict = AUTH_BAD_KEY;
 	return rc;
 }
 
-/*
- * Answers the request to switch that lies in the library's buffer: 0 and a proof was
- * sent, or -errno.
- */
-static int answer_switch(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a,
-			 unsigned char nonce[AUTH_NONCE])
+/* [C]: answers the request to switch that lies in the library's buffer. 0 or -errno. */
+static int answer_switch(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a)
 {
+	unsigned char nonce[AUTH_NONCE];
 	/* The packet's length is not ours to see; its buffer's end bounds the reading. */
 	const unsigned char *p = mysql->net.read_pos + 1;
 	const unsigned char *end = mysql->net.buff_end;
@@ -208,72 +193,53 @@ static int answer_switch(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a,
 		strcpy(a->plugin, "mysql_old_password");
 	memcpy(nonce, p + n + 1, AUTH_NONCE);
 
-	unsigned char proof[AUTH_SHA2_PROOF] = {0};
-	int size, rc = 0;
-	bool some = a->password[0];
-	if (!strcmp(a->plugin, "caching_sha2_password")) {
-		size = some ? AUTH_SHA2_PROOF : 1; /* no password: one zero byte */
-		if (some)
-			rc = auth_sha2_proof(a->password, nonce, proof);
-	} else if (!strcmp(a->plugin, "mysql_native_password")) {
-		size = some ? AUTH_NATIVE_PROOF : 0;
-		if (some)
-			rc = auth_native_proof(a->password, nonce, proof);
-	} else {
+	bool sha2 = !strcmp(a->plugin, "caching_sha2_password");
+	if (!sha2 && strcmp(a->plugin, "mysql_native_password") != 0) {
 		a->verdict = AUTH_PLUGIN;
 		return -EPERM;
 	}
+	a->verdict = AUTH_NONE;
+	if (!a->password[0]) { /* caching_sha2_password: one zero byte */
+		unsigned char zero = 0;
+		return vio->write_packet(vio, &zero, sha2) ? -EPIPE : 0;
+	}
+	unsigned char proof[AUTH_SHA2_PROOF];
+	int rc = sha2 ? auth_sha2_proof(a->password, nonce, proof)
+		      : auth_native_proof(a->password, nonce, proof);
 	if (rc)
 		return rc;
-	a->verdict = AUTH_NONE;
-	return vio->write_packet(vio, proof, size) ? -EPIPE : 0;
+	if (vio->write_packet(vio, proof, sha2 ? AUTH_SHA2_PROOF : AUTH_NATIVE_PROOF))
+		return -EPIPE;
+	return sha2 ? sha2_more(vio, mysql, a, nonce) : 0;
 }
 
 /*
- * Follows the server until it says OK. Before the first packet is read, the library
- * starts TLS and sends the handshake response, with no authentication data.
+ * CR_OK: the library reads the server's last word. It must not be asked for a second
+ * packet here: until one arrived that is no request to switch, each of its reads first
+ * sends an empty packet.
  */
-static int gate_converse(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a, bool required)
-{
-	enum { PACKETS = 16 }; /* MariaDB's accounts may have several methods in a row */
-	unsigned char nonce[AUTH_NONCE];
-	for (int i = 0; i < PACKETS; i++) {
-		unsigned char *p;
-		int n;
-		enum packet packet = gate_read(vio, mysql, &p, &n);
-		if (packet != PACKET_FAILED && required && !mysql_get_ssl_cipher(mysql))
-			return refuse(a, AUTH_NO_TLS);
-		switch (packet) {
-		case PACKET_DONE:
-			return CR_OK_HANDSHAKE_COMPLETE;
-		case PACKET_SWITCH:
-			if (answer_switch(vio, mysql, a, nonce))
-				return CR_ERROR;
-			break;
-		case PACKET_MORE:
-			if (strcmp(a->plugin, "caching_sha2_password") != 0)
-				return refuse(a, AUTH_PROTOCOL);
-			if (sha2_more(vio, mysql, a, p, n, nonce))
-				return CR_ERROR;
-			break;
-		case PACKET_FAILED:
-			return CR_ERROR;
-		}
-	}
-	return refuse(a, AUTH_PROTOCOL);
-}
-
 static int gate_attempt(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a)
 {
 	bool required =
 		a->mode == SOURCE_TLS_REQUIRED || a->mode == SOURCE_TLS_VERIFY_IDENTITY;
 	if (required && !(mysql->server_capabilities & CLIENT_SSL))
-		return refuse(a, AUTH_NO_TLS);
+		return refuse(a, AUTH_NO_TLS); /* [A] */
 	/* So that TLS too waits in our wait function, where it can be interrupted. */
 	int fd = (int)mysql_get_socket(mysql);
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 
-	return gate_converse(vio, mysql, a, required);
+	unsigned char *p;
+	int n = vio->read_packet(vio, &p);
+	if (mysql_errno(mysql) || !mysql->net.buff)
+		return CR_ERROR;
+	if (required && !mysql_get_ssl_cipher(mysql))
+		return refuse(a, AUTH_NO_TLS); /* [B] */
+	const unsigned char *at = mysql->net.read_pos;
+	if (n > 0 && p == at && at[0] == 0) /* no authentication wanted */
+		return CR_OK_HANDSHAKE_COMPLETE;
+	if (n >= 0 || at[0] != 254) /* also a greeting that names our plugin */
+		return refuse(a, AUTH_PROTOCOL);
+	return answer_switch(vio, mysql, a) ? CR_ERROR : CR_OK;
 }
 
 static int gate_authenticate(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql)
