@@ -93,6 +93,9 @@ enum task_format { TASK_FORMAT_DEBEZIUM, TASK_FORMAT_MAXWELL, TASK_FORMAT_CANAL 
 enum task_delivery { TASK_AT_LEAST_ONCE, TASK_EXACTLY_ONCE };
 enum task_sasl { TASK_SASL_NONE, TASK_SASL_PLAIN, TASK_SASL_SCRAM_256, TASK_SASL_SCRAM_512 };
 
+enum task_snapshot { TASK_SNAPSHOT_NEVER, TASK_SNAPSHOT_INITIAL, TASK_SNAPSHOT_WHEN_NEEDED };
+enum task_on_error { TASK_ON_ERROR_STOP, TASK_ON_ERROR_DEAD_LETTER };
+
 /* pipe.options of format debezium, under Debezium's names and values. */
 enum task_compat { TASK_COMPAT_LOSSLESS, TASK_COMPAT_EXACT };
 enum task_decimal { TASK_DECIMAL_PRECISE, TASK_DECIMAL_DOUBLE, TASK_DECIMAL_STRING };
@@ -160,6 +163,15 @@ struct task {
 	struct task_source source;
 	struct task_tables tables;
 	struct task_pipe pipe;
+	struct {
+		int mode; /* enum task_snapshot */
+		int64_t chunk_rows;
+		int64_t parallel;
+	} snapshot;
+	struct {
+		int oversize_row; /* enum task_on_error */
+		int bad_row;
+	} on_error;
 	struct {
 		uint64_t queue_bytes;
 		uint64_t group_bytes;

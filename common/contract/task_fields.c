@@ -1,0 +1,231 @@
+/*
+ * task_fields.c - the table of the task document's keys: type, bounds, default, meaning.
+ *
+ * Everything else about keys follows from here: the parser, the document with its
+ * defaults, the reference page, "did you mean". Pure data.
+ */
+#include "common/contract/task_priv.h"
+
+#define AT(member) .offset = offsetof(struct task, member)
+#define COUNT_AT(member) .count = offsetof(struct task, member)
+#define MIB ((int64_t)1 << 20)
+#define BIT(n) (1u << (n))
+#define END {.name = NULL}
+
+static const char not_yet[] = "is not supported yet";
+
+static const char *const tls_modes[] = {"disabled", "preferred", "required", "verify_identity",
+					NULL};
+static const char *const pipe_types[] = {"kafka", "file", "stdout", "none", NULL};
+static const char *const formats[] = {"debezium", "maxwell", "canal", NULL};
+static const char *const deliveries[] = {"at_least_once", "exactly_once", NULL};
+static const char *const mechanisms[] = {"none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", NULL};
+static const char *const compats[] = {"lossless", "exact", NULL};
+static const char *const decimals[] = {"precise", "double", "string", NULL};
+static const char *const bigints[] = {"long", "precise", NULL};
+static const char *const times[] = {
+	"adaptive_time_microseconds", "adaptive", "connect", "isostring", "microseconds",
+	"nanoseconds", NULL};
+static const char *const binaries[] = {"bytes", "base64", "base64-url-safe", "hex", NULL};
+static const char *const snapshots[] = {"never", "initial", "when_needed", NULL};
+static const char *const on_errors[] = {"stop", "dead_letter", NULL};
+
+static const struct task_field source_tls[] = {
+	{"mode", FIELD_ENUM, AT(source.tls.mode), .fallback = "preferred", .choices = tls_modes,
+	 .meaning = "How safe the connection must be; preferred takes TLS where the server has "
+		    "it, required checks the certificate only when ca is given."},
+	{"ca", FIELD_PEM, AT(source.tls.ca),
+	 .meaning = "Certificates that the server's must be signed by."},
+	{"cert", FIELD_PEM, AT(source.tls.cert), .meaning = "Our certificate; needs key."},
+	{"key", FIELD_PEM, AT(source.tls.key), .meaning = "Our certificate's private key."},
+	END,
+};
+
+static const struct task_field source[] = {
+	{"host", FIELD_STRING, AT(source.host), .max = 255,
+	 .meaning = "Name or address of the source server."},
+	{"port", FIELD_INT, AT(source.port), .number = 3306, .min = 1, .max = 65535,
+	 .meaning = "Its port."},
+	{"user", FIELD_STRING, AT(source.user), .min = 1, .max = 128,
+	 .meaning = "User with REPLICATION SLAVE and SELECT."},
+	{"password", FIELD_SECRET, AT(source.password), .meaning = "Its password."},
+	{"hosts", FIELD_STRINGS, AT(source.given_hosts), COUNT_AT(source.ngiven_hosts), .max = 64,
+	 .meaning = "Further servers of the same topology, \"host:port\" each, in order of "
+		    "preference."},
+	{"tls", FIELD_OBJECT, .fields = source_tls, .meaning = "TLS to the source."},
+	{"start", FIELD_START, AT(source.start), .fallback = "latest",
+	 .meaning = "Where a task without a saved position begins: \"latest\", \"earliest\", "
+		    "{\"file\",\"pos\"}, {\"gtid\"} (the set already executed) or {\"time\"} (ISO "
+		    "8601 with a zone)."},
+	{"server_id", FIELD_INT, AT(source.server_id), .max = UINT32_MAX,
+	 .meaning = "Our replica's server_id; 0: one that is free is chosen."},
+	{"time_zone", FIELD_STRING, AT(source.time_zone), .fallback = "auto", .max = 64,
+	 .meaning = "Time zone of the source; only auto is supported yet."},
+	END,
+};
+
+static const struct task_field tables[] = {
+	{"include", FIELD_STRINGS, AT(tables.include), COUNT_AT(tables.ninclude), .max = 10000,
+	 .meaning = "Patterns \"database.table\" of what is copied, with * and ?; none: every "
+		    "table but those of the system's databases."},
+	{"exclude", FIELD_STRINGS, AT(tables.exclude), COUNT_AT(tables.nexclude), .max = 10000,
+	 .meaning = "Patterns of what is not, although included."},
+	{"columns", FIELD_LATER, .fallback = "[]", .refusal = not_yet,
+	 .meaning = "Column rules: not supported yet."},
+	{"rows", FIELD_LATER, .fallback = "[]", .refusal = not_yet,
+	 .meaning = "Row filters: not supported yet."},
+	END,
+};
+
+static const struct task_field topics[] = {
+	{"create", FIELD_BOOL, AT(pipe.topics.create), .number = 1,
+	 .meaning = "Create topics that do not exist."},
+	{"partitions", FIELD_INT, AT(pipe.topics.partitions), .number = 1, .max = 100000,
+	 .meaning = "Partitions of a created topic; 0: the broker's default."},
+	{"replication_factor", FIELD_INT, AT(pipe.topics.replication_factor), .max = 32767,
+	 .meaning = "Replicas of a created topic; 0: the broker's default."},
+	{"config", FIELD_MAP, AT(pipe.topics.config), COUNT_AT(pipe.topics.nconfig), .max = 100,
+	 .meaning = "Kafka's settings for a created topic, such as retention.ms."},
+	{"dead_letter", FIELD_LATER, .fallback = "null", .refusal = not_yet,
+	 .meaning = "Topic for rows that cannot be delivered: not supported yet."},
+	{"heartbeat", FIELD_LATER, .fallback = "null", .refusal = not_yet,
+	 .meaning = "Topic for heartbeats: not supported yet."},
+	{"transaction", FIELD_LATER, .fallback = "null", .refusal = not_yet,
+	 .meaning = "Topic for transaction boundaries: not supported yet."},
+	{"schema_changes", FIELD_LATER, .fallback = "null", .refusal = not_yet,
+	 .meaning = "Topic for DDL: not supported yet."},
+	END,
+};
+
+static const struct task_field pipe_tls[] = {
+	{"mode", FIELD_ENUM, AT(pipe.security.tls.mode), .fallback = "disabled",
+	 .choices = tls_modes, .refused = BIT(TASK_TLS_PREFERRED),
+	 .refusal = "is for the source only: a Kafka listener has TLS or has not",
+	 .meaning = "TLS to the brokers; required checks certificates only when ca is given."},
+	{"ca", FIELD_PEM, AT(pipe.security.tls.ca),
+	 .meaning = "Certificates that the brokers' must be signed by."},
+	{"cert", FIELD_PEM, AT(pipe.security.tls.cert), .meaning = "Our certificate; needs key."},
+	{"key", FIELD_PEM, AT(pipe.security.tls.key),
+	 .meaning = "Our certificate's private key."},
+	END,
+};
+
+static const struct task_field pipe_sasl[] = {
+	{"mechanism", FIELD_ENUM, AT(pipe.security.sasl.mechanism), .fallback = "none",
+	 .choices = mechanisms, .meaning = "How we log in to the brokers."},
+	{"user", FIELD_STRING, AT(pipe.security.sasl.user), .max = 256, .meaning = "As whom."},
+	{"password", FIELD_SECRET, AT(pipe.security.sasl.password), .meaning = "The password."},
+	END,
+};
+
+static const struct task_field security[] = {
+	{"tls", FIELD_OBJECT, .fields = pipe_tls, .meaning = "TLS to the brokers."},
+	{"sasl", FIELD_OBJECT, .fields = pipe_sasl, .meaning = "Login to the brokers."},
+	END,
+};
+
+static const struct task_field options[] = {
+	{"compat", FIELD_ENUM, AT(pipe.options.compat), .fallback = "lossless",
+	 .choices = compats,
+	 .meaning = "lossless differs from the peer's output only where the peer loses data; "
+		    "exact never differs."},
+	{"decimal.handling.mode", FIELD_ENUM, AT(pipe.options.decimal), .fallback = "precise",
+	 .choices = decimals, .meaning = "Debezium's option of this name."},
+	{"bigint.unsigned.handling.mode", FIELD_ENUM, AT(pipe.options.bigint_unsigned),
+	 .fallback = "long", .choices = bigints, .meaning = "Debezium's option of this name."},
+	{"time.precision.mode", FIELD_ENUM, AT(pipe.options.time_precision),
+	 .fallback = "adaptive_time_microseconds", .choices = times,
+	 .meaning = "Debezium's option of this name."},
+	{"binary.handling.mode", FIELD_ENUM, AT(pipe.options.binary), .fallback = "bytes",
+	 .choices = binaries, .meaning = "Debezium's option of this name."},
+	END,
+};
+
+static const struct task_field pipe_fields[] = {
+	{"type", FIELD_ENUM, AT(pipe.type), .fallback = "kafka", .choices = pipe_types,
+	 .meaning = "Where messages go; none takes everything and keeps nothing."},
+	{"brokers", FIELD_STRING, AT(pipe.brokers), .max = 4096,
+	 .meaning = "Kafka's bootstrap servers, \"host:port\", comma separated."},
+	{"topic", FIELD_STRING, AT(pipe.topic), .fallback = "{task}.{db}.{table}", .min = 1,
+	 .max = 512,
+	 .meaning = "Template of topic names; characters that Kafka does not allow become '_'."},
+	{"topics", FIELD_OBJECT, .fields = topics, .meaning = "How topics are made."},
+	{"security", FIELD_OBJECT, .fields = security, .meaning = "How we log in."},
+	{"key", FIELD_STRING, AT(pipe.key_text), .fallback = "primary_key", .min = 1, .max = 4096,
+	 .meaning = "What a message's key is made of: primary_key, table, database, none, or "
+		    "\"columns:…\" (`column,column` or `db.table:column,column`, several "
+		    "separated by ';')."},
+	{"format", FIELD_ENUM, AT(pipe.format), .fallback = "debezium", .choices = formats,
+	 .refused = BIT(TASK_FORMAT_MAXWELL) | BIT(TASK_FORMAT_CANAL),
+	 .refusal = "is not supported yet: use debezium", .meaning = "Shape of the messages."},
+	{"delivery", FIELD_ENUM, AT(pipe.delivery), .fallback = "at_least_once",
+	 .choices = deliveries, .refused = BIT(TASK_EXACTLY_ONCE),
+	 .refusal = "is not supported yet: use at_least_once (nothing is lost; after a crash "
+		    "some messages come twice)",
+	 .meaning = "What consumers may rely on after a failure."},
+	{"tombstones", FIELD_BOOL, AT(pipe.tombstones), .number = 1,
+	 .meaning = "A delete is followed by a message with its key and no value."},
+	{"options", FIELD_OBJECT, .fields = options,
+	 .meaning = "Of the format, under the peer's own names."},
+	{"properties", FIELD_MAP, AT(pipe.properties), COUNT_AT(pipe.nproperties), .max = 100,
+	 .meaning = "librdkafka's, from the list below."},
+	{"path", FIELD_STRING, AT(pipe.path), .max = 4000,
+	 .meaning = "The file that type file appends to."},
+	END,
+};
+
+static const struct task_field snapshot[] = {
+	{"mode", FIELD_ENUM, AT(snapshot.mode), .fallback = "never", .choices = snapshots,
+	 .refused = BIT(TASK_SNAPSHOT_INITIAL) | BIT(TASK_SNAPSHOT_WHEN_NEEDED),
+	 .refusal = "is not supported yet: use never", .meaning = "When tables are read whole."},
+	{"chunk_rows", FIELD_INT, AT(snapshot.chunk_rows), .max = 10000000,
+	 .meaning = "Rows read at a time; 0: chosen."},
+	{"parallel", FIELD_INT, AT(snapshot.parallel), .number = 1, .min = 1, .max = 64,
+	 .meaning = "Tables read at a time."},
+	END,
+};
+
+static const struct task_field on_error[] = {
+	{"oversize_row", FIELD_ENUM, AT(on_error.oversize_row), .fallback = "stop",
+	 .choices = on_errors, .refused = BIT(TASK_ON_ERROR_DEAD_LETTER),
+	 .refusal = "is not supported yet: use stop",
+	 .meaning = "What becomes of a row that the pipe finds too large."},
+	{"bad_row", FIELD_ENUM, AT(on_error.bad_row), .fallback = "stop", .choices = on_errors,
+	 .refused = BIT(TASK_ON_ERROR_DEAD_LETTER), .refusal = "is not supported yet: use stop",
+	 .meaning = "What becomes of a row that cannot be read."},
+	END,
+};
+
+static const struct task_field memory[] = {
+	{"queue_bytes", FIELD_INT, AT(memory.queue_bytes), .number = 16 * MIB, .min = MIB / 4,
+	 .max = 4096 * MIB, .unit = "bytes",
+	 .meaning = "Encoded messages between source and pipe, those in flight included."},
+	{"group_bytes", FIELD_INT, AT(memory.group_bytes), .number = 16 * MIB, .min = MIB / 16,
+	 .max = 4096 * MIB, .unit = "bytes",
+	 .meaning = "Rows of one transaction held until it is known to be committed; a larger "
+		    "one is read twice."},
+	END,
+};
+
+const struct task_field task_fields[] = {
+	{"version", FIELD_INT, AT(version), .number = 1, .min = 1, .max = 1,
+	 .meaning = "Of the document's format."},
+	{"name", FIELD_STRING, AT(name), .min = 1, .max = TASK_NAME_MAX,
+	 .meaning = "Of the task: letters, digits, '_', '.' and '-'."},
+	{"uid", FIELD_STRING, AT(uid), .max = 64, .meaning = "Given at creation."},
+	{"group", FIELD_STRING, AT(group), .max = TASK_NAME_MAX,
+	 .meaning = "Of a cold-standby task; null: hot standby."},
+	{"source", FIELD_OBJECT, .fields = source, .meaning = "The server that is read."},
+	{"tables", FIELD_OBJECT, .fields = tables, .meaning = "What of it is copied."},
+	{"pipe", FIELD_OBJECT, .fields = pipe_fields, .meaning = "Where row changes go."},
+	{"snapshot", FIELD_OBJECT, .fields = snapshot, .meaning = "Reading tables whole."},
+	{"consumers", FIELD_LATER, .fallback = "[]", .refusal = not_yet,
+	 .meaning = "What takes messages from the pipe: not supported yet."},
+	{"on_error", FIELD_OBJECT, .fields = on_error, .meaning = "Rows that cannot go on."},
+	{"memory", FIELD_OBJECT, .fields = memory, .meaning = "Bounds."},
+	{"commit_interval_ms", FIELD_INT, AT(commit_interval_ms), .number = 500, .min = 10,
+	 .max = 60000, .unit = "ms", .meaning = "Between saves of the position."},
+	{"alerts", FIELD_LATER, .fallback = "{}", .refusal = not_yet,
+	 .meaning = "Thresholds of this task: not supported yet."},
+	END,
+};
