@@ -241,8 +241,8 @@ class Run:
                 continue
             corpus = build.BUILD / "fuzz-corpus" / target.name
             corpus.mkdir(parents=True, exist_ok=True)
-            seeds = [folder for folder in (build.CHECKOUT / "tests/fuzz").glob("*/corpus/*")
-                     if folder.is_dir() and folder.name == target.name.removeprefix("fuzz_")]
+            seeds = sorted((build.CHECKOUT / "tests/fuzz").glob(
+                f"*/{target.name.removeprefix('fuzz_')}_corpus"))
             status = steps.run(
                 [target, f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=1024", "-timeout=10",
                  "-print_final_stats=1", f"-artifact_prefix={corpus}-", corpus, *seeds],
