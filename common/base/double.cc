@@ -16,10 +16,10 @@ using double_conversion::StringBuilder;
  * does not need. The trailing ".0" keeps the text a floating-point number for readers that
  * tell 1 and 1.0 apart.
  */
-static const DoubleToStringConverter converter(
-	DoubleToStringConverter::EMIT_TRAILING_DECIMAL_POINT |
-		DoubleToStringConverter::EMIT_TRAILING_ZERO_AFTER_POINT,
-	nullptr, nullptr, 'e', -7, 17, 0, 0);
+static const DoubleToStringConverter
+    converter(DoubleToStringConverter::EMIT_TRAILING_DECIMAL_POINT |
+		  DoubleToStringConverter::EMIT_TRAILING_ZERO_AFTER_POINT,
+	      nullptr, nullptr, 'e', -7, 17, 0, 0);
 
 extern "C" unsigned double_put_shortest(uint8_t *p, double v)
 {

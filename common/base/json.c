@@ -23,26 +23,26 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
 static unsigned dec_digits(uint64_t v)
 {
 	static const uint64_t power[] = {
-		0,
-		10,
-		100,
-		1000,
-		10000,
-		100000,
-		1000000,
-		10000000,
-		100000000,
-		1000000000,
-		10000000000,
-		100000000000,
-		1000000000000,
-		10000000000000,
-		100000000000000,
-		1000000000000000,
-		10000000000000000,
-		100000000000000000,
-		1000000000000000000,
-		10000000000000000000u,
+	    0,
+	    10,
+	    100,
+	    1000,
+	    10000,
+	    100000,
+	    1000000,
+	    10000000,
+	    100000000,
+	    1000000000,
+	    10000000000,
+	    100000000000,
+	    1000000000000,
+	    10000000000000,
+	    100000000000000,
+	    1000000000000000,
+	    10000000000000000,
+	    100000000000000000,
+	    1000000000000000000,
+	    10000000000000000000u,
 	};
 	/* 1233/4096 approximates log10(2): right, or one too few, for up to 64 bits. */
 	unsigned bits = 64 - (unsigned)__builtin_clzll(v | 1);
@@ -236,7 +236,7 @@ static inline size_t copy_plain(uint8_t *dst, const uint8_t *src, size_t n)
 static uint8_t *put_escape(uint8_t *dst, uint8_t c)
 {
 	static const char short_form[32] = {
-		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+	    ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
 	*dst++ = '\\';
 	if (c >= 0x20) {
 		*dst++ = c;
@@ -245,7 +245,7 @@ static uint8_t *put_escape(uint8_t *dst, uint8_t c)
 	} else {
 		memcpy(dst, "u00", 3);
 		dst[3] = (uint8_t)('0' + (c >> 4));
-		dst[4] = (uint8_t)"0123456789abcdef"[c & 15];
+		dst[4] = (uint8_t) "0123456789abcdef"[c & 15];
 		dst += 5;
 	}
 	return dst;
@@ -369,9 +369,9 @@ bool json_put_string(struct buf *b, const void *text, size_t len)
  * them. All others are the code point of the same number.
  */
 static const uint16_t cp1252_high[32] = {
-	0x20ac, 0x0081, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
-	0x2039, 0x0152, 0x008d, 0x017d, 0x008f, 0x0090, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
-	0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x009d, 0x017e, 0x0178,
+    0x20ac, 0x0081, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
+    0x2039, 0x0152, 0x008d, 0x017d, 0x008f, 0x0090, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
+    0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x009d, 0x017e, 0x0178,
 };
 
 static inline uint8_t *put_cp1252(uint8_t *dst, uint8_t c)
@@ -465,8 +465,8 @@ void json_put_hex(struct buf *b, const void *bytes, size_t len)
 		return;
 	*dst++ = '"';
 	for (size_t i = 0; i < len; i++) {
-		*dst++ = (uint8_t)"0123456789abcdef"[s[i] >> 4];
-		*dst++ = (uint8_t)"0123456789abcdef"[s[i] & 15];
+		*dst++ = (uint8_t) "0123456789abcdef"[s[i] >> 4];
+		*dst++ = (uint8_t) "0123456789abcdef"[s[i] & 15];
 	}
 	*dst++ = '"';
 	b->len = (size_t)(dst - b->data);

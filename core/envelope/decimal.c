@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 enum {
-	DIGITS_MAX = 81,  /* DECIMAL has at most 65, and 38 behind the point */
+	DIGITS_MAX = 81,    /* DECIMAL has at most 65, and 38 behind the point */
 	MAGNITUDE_MAX = 36, /* bytes that DIGITS_MAX digits need, rounded up */
 };
 
@@ -40,8 +40,7 @@ static void digits_of(const struct value *v, struct digits *d)
 }
 
 /* "-0.05": sign, digits, the scale kept; no exponent. */
-static enum put_status put_string(struct buf *b, const struct plan_column *c,
-				  const struct value *v)
+static enum put_status put_string(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
 	struct digits d;
@@ -72,8 +71,7 @@ static enum put_status put_string(struct buf *b, const struct plan_column *c,
 }
 
 /* The double nearest to the number. */
-static enum put_status put_double(struct buf *b, const struct plan_column *c,
-				  const struct value *v)
+static enum put_status put_double(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
 	struct digits d;

@@ -71,11 +71,10 @@ static int open_in(struct envelope *e, const struct envelope_options *o, struct 
 	e->options.name = arena_strndup(&e->arena, name, strlen(name));
 	if (o->key_columns)
 		e->options.key_columns =
-			arena_strndup(&e->arena, o->key_columns, strlen(o->key_columns));
+		    arena_strndup(&e->arena, o->key_columns, strlen(o->key_columns));
 	json_put_string(&e->shared, name, strlen(name));
 	const char *quoted =
-		e->shared.failed ? NULL
-				 : arena_strndup(&e->arena, e->shared.data, e->shared.len);
+	    e->shared.failed ? NULL : arena_strndup(&e->arena, e->shared.data, e->shared.len);
 	if (!quoted || !e->options.name || (o->key_columns && !e->options.key_columns))
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for an envelope");
 	e->name_json = (struct span){(const uint8_t *)quoted, e->shared.len};

@@ -94,8 +94,8 @@ struct envelope_options {
 struct envelope;       /* opaque */
 struct envelope_table; /* opaque: the plan for one definition of one table */
 
-int envelope_open(const struct envelope_options *o, struct envelope **ret, struct err *err)
-	MR_MUST_CHECK;
+int envelope_open(const struct envelope_options *o, struct envelope **ret,
+		  struct err *err) MR_MUST_CHECK;
 /* Its tables are closed before it. NULL is fine. */
 void envelope_close(struct envelope *e);
 
@@ -105,8 +105,8 @@ void envelope_close(struct envelope *e);
  * ERR_TYPE_UNSUPPORTED for a column that cannot be published (its charset, an ENUM whose
  * labels are not known) and ERR_TASK_INVALID for a key column that does not exist.
  */
-int envelope_table_open(struct envelope *e, const struct table *table,
-			struct envelope_table **ret, struct err *err) MR_MUST_CHECK;
+int envelope_table_open(struct envelope *e, const struct table *table, struct envelope_table **ret,
+			struct err *err) MR_MUST_CHECK;
 /* Not while it is the table of the current event, unless no row of it follows. */
 void envelope_table_close(struct envelope_table *t);
 

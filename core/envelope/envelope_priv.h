@@ -7,7 +7,9 @@
  * value.c       the writer for a column and a kind of value; numbers, text, bytes
  * decimal.c     its writers for DECIMAL
  * temporal.c    its writers for dates and times
- * debezium.c    rows event and row -> messages
+ * image.c       row image and key -> JSON objects
+ * event.c       rows event -> what its messages share
+ * debezium.c    row -> messages
  */
 #ifndef MR_ENVELOPE_ENVELOPE_PRIV_H
 #define MR_ENVELOPE_ENVELOPE_PRIV_H
@@ -55,9 +57,9 @@ struct plan_column {
 	uint8_t kind;   /* enum value_kind that is expected */
 	uint8_t absent; /* enum absent_form */
 	bool nullable;
-	bool wide_float; /* FLOAT(M,D) and compat exact */
-	bool point;      /* declared POINT */
-	uint32_t index;  /* in the row's values */
+	bool wide_float;     /* FLOAT(M,D) and compat exact */
+	bool point;          /* declared POINT */
+	uint32_t index;      /* in the row's values */
 	const uint8_t *head; /* `,"name":`, padded with zeros to whole blocks */
 	uint32_t head_len;
 	uint32_t nlabels;
@@ -70,16 +72,16 @@ struct plan_column {
 /* One table's plan. Owns everything in it through its arena. */
 struct envelope_table {
 	struct arena arena;
-	struct span db;         /* for messages to people */
+	struct span db; /* for messages to people */
 	struct span name;
-	struct span db_json;    /* quoted and escaped */
+	struct span db_json; /* quoted and escaped */
 	struct span name_json;
-	uint32_t nvalues;       /* what a row image has, hidden columns included */
-	uint32_t ncolumns;      /* published */
+	uint32_t nvalues;  /* what a row image has, hidden columns included */
+	uint32_t ncolumns; /* published */
 	struct plan_column *columns;
 	uint32_t nkey;
 	struct plan_column *key;
-	struct span fixed_key;  /* keys table and database; empty otherwise */
+	struct span fixed_key; /* keys table and database; empty otherwise */
 	bool has_key;
 	bool tombstones;
 };
@@ -112,6 +114,28 @@ struct envelope {
 	size_t op_at;
 	bool snapshot; /* `shared` is for rows of a snapshot */
 };
+
+static inline void put_span(struct buf *b, struct span s)
+{
+	buf_put(b, s.p, s.len);
+}
+
+/* Fills `shared` for the current event. 0 or -ENOMEM, then there is no current event. */
+int event_share(struct envelope *e, bool snapshot, struct err *err);
+
+/* A row image as an object. Not PUT_OK: *ret_at is the column that has no form. */
+enum put_status image_put(struct buf *b, const struct envelope_table *t, const struct value *values,
+			  const struct plan_column **ret_at);
+/*
+ * The key of a row. A column that the after image does not have (MINIMAL) has not changed:
+ * `other`, which may be NULL, is the before image then.
+ */
+enum put_status image_put_key(struct buf *b, const struct envelope_table *t,
+			      const struct value *values, const struct value *other,
+			      const struct plan_column **ret_at);
+/* Makes the error of a row that failed so: -EBADMSG. */
+int image_fail(const struct envelope *e, uint32_t index, enum put_status status,
+	       const struct plan_column *c, struct err *err) __attribute__((cold));
 
 /* The writer for values of this kind in this column; NULL: it cannot have any. */
 put_value *writer_find(const struct plan_column *c, uint8_t kind);

@@ -61,8 +61,8 @@ static int quote(struct maker *m, struct span s, const char *what, struct span *
 {
 	if (!json_put_string(&m->text, s.p, s.len))
 		return err_set(m->err, -EBADMSG, ERR_VALUE_INVALID,
-			       "table %.*s.%.*s: %s is not valid UTF-8",
-			       SPAN_ARGS(m->table->db), SPAN_ARGS(m->table->name), what);
+			       "table %.*s.%.*s: %s is not valid UTF-8", SPAN_ARGS(m->table->db),
+			       SPAN_ARGS(m->table->name), what);
 	return take_text(m, ret);
 }
 

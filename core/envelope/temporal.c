@@ -125,8 +125,8 @@ static bool has_zero_part(const struct civil *t)
 static bool in_calendar(const struct civil *t)
 {
 	static const uint8_t days[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	if (has_zero_part(t) || t->year > YEAR_MAX || t->month > 12 || t->hour > 23 || t->minute > 59 ||
-	    t->second > 59 || t->usec > 999999)
+	if (has_zero_part(t) || t->year > YEAR_MAX || t->month > 12 || t->hour > 23 ||
+	    t->minute > 59 || t->second > 59 || t->usec > 999999)
 		return false;
 	bool leap = t->year % 4 == 0 && (t->year % 100 != 0 || t->year % 400 == 0);
 	return t->day <= days[t->month] + (leap && t->month == 2 ? 1u : 0u);

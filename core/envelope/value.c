@@ -41,8 +41,7 @@ static enum put_status put_year_exact(struct buf *b, const struct plan_column *c
 	return PUT_OK;
 }
 
-static enum put_status put_float(struct buf *b, const struct plan_column *c,
-				 const struct value *v)
+static enum put_status put_float(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
 	json_put_float(b, v->f);
@@ -57,16 +56,14 @@ static enum put_status put_float_wide(struct buf *b, const struct plan_column *c
 	return PUT_OK;
 }
 
-static enum put_status put_double(struct buf *b, const struct plan_column *c,
-				  const struct value *v)
+static enum put_status put_double(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
 	json_put_double(b, v->d);
 	return PUT_OK;
 }
 
-static enum put_status put_text(struct buf *b, const struct plan_column *c,
-				const struct value *v)
+static enum put_status put_text(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
 	return json_put_string(b, v->p, v->len) ? PUT_OK : PUT_BAD_TEXT;
@@ -81,16 +78,14 @@ static enum put_status put_text_replaced(struct buf *b, const struct plan_column
 	return PUT_OK;
 }
 
-static enum put_status put_latin1(struct buf *b, const struct plan_column *c,
-				  const struct value *v)
+static enum put_status put_latin1(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
 	json_put_latin1(b, v->p, v->len);
 	return PUT_OK;
 }
 
-static enum put_status put_base64(struct buf *b, const struct plan_column *c,
-				  const struct value *v)
+static enum put_status put_base64(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
 	json_put_base64(b, v->p, v->len);
@@ -196,8 +191,7 @@ static enum put_status put_geometry(struct buf *b, const struct plan_column *c,
 	return PUT_OK;
 }
 
-static enum put_status put_vector(struct buf *b, const struct plan_column *c,
-				  const struct value *v)
+static enum put_status put_vector(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
 	if (v->len % 4)

@@ -50,32 +50,33 @@ static int forgetful_why(struct envelope_sink *s, struct err *err)
 }
 
 static struct column columns[COLUMNS] = {
-	{.name = TEXT("id"), .type = COLUMN_LONGLONG},
-	{.name = TEXT("customer_id"), .type = COLUMN_LONG, .is_unsigned = true},
-	{.name = TEXT("sku"), .type = COLUMN_VARCHAR, .charset = CHARSET_UTF8},
-	{.name = TEXT("title"), .type = COLUMN_VARCHAR, .charset = CHARSET_UTF8},
-	{.name = TEXT("price"), .type = COLUMN_NEWDECIMAL, .precision = 10, .scale = 2},
-	{.name = TEXT("quantity"), .type = COLUMN_SHORT},
-	{.name = TEXT("weight"), .type = COLUMN_DOUBLE},
-	{.name = TEXT("active"), .type = COLUMN_TINY, .boolean = true},
-	{.name = TEXT("created_at"), .type = COLUMN_DATETIME2, .scale = 6},
-	{.name = TEXT("updated_at"), .type = COLUMN_TIMESTAMP2},
-	{.name = TEXT("note"), .type = COLUMN_BLOB, .charset = CHARSET_UTF8, .nullable = true},
+    {.name = TEXT("id"), .type = COLUMN_LONGLONG},
+    {.name = TEXT("customer_id"), .type = COLUMN_LONG, .is_unsigned = true},
+    {.name = TEXT("sku"), .type = COLUMN_VARCHAR, .charset = CHARSET_UTF8},
+    {.name = TEXT("title"), .type = COLUMN_VARCHAR, .charset = CHARSET_UTF8},
+    {.name = TEXT("price"), .type = COLUMN_NEWDECIMAL, .precision = 10, .scale = 2},
+    {.name = TEXT("quantity"), .type = COLUMN_SHORT},
+    {.name = TEXT("weight"), .type = COLUMN_DOUBLE},
+    {.name = TEXT("active"), .type = COLUMN_TINY, .boolean = true},
+    {.name = TEXT("created_at"), .type = COLUMN_DATETIME2, .scale = 6},
+    {.name = TEXT("updated_at"), .type = COLUMN_TIMESTAMP2},
+    {.name = TEXT("note"), .type = COLUMN_BLOB, .charset = CHARSET_UTF8, .nullable = true},
 };
 
 static const struct value first_row[COLUMNS] = {
-	{.kind = VALUE_INT, .i = 1004},
-	{.kind = VALUE_UINT, .u = 48213},
-	{.kind = VALUE_STRING, .len = 12, .p = (const uint8_t *)"AB-1234-5678"},
-	{.kind = VALUE_STRING, .len = 40,
-	 .p = (const uint8_t *)"A small wheel for a small scooter, black"},
-	{.kind = VALUE_DECIMAL, .aux = 2, .i = 1999},
-	{.kind = VALUE_INT, .i = 12},
-	{.kind = VALUE_DOUBLE, .d = 1.375},
-	{.kind = VALUE_INT, .i = 1},
-	{.kind = VALUE_DATETIME, .aux = 6},
-	{.kind = VALUE_TIMESTAMP, .i = 1596684883000000},
-	{.kind = VALUE_STRING, .len = 24, .p = (const uint8_t *)"leave it at the \"gate\"\n  "},
+    {.kind = VALUE_INT, .i = 1004},
+    {.kind = VALUE_UINT, .u = 48213},
+    {.kind = VALUE_STRING, .len = 12, .p = (const uint8_t *)"AB-1234-5678"},
+    {.kind = VALUE_STRING,
+     .len = 40,
+     .p = (const uint8_t *)"A small wheel for a small scooter, black"},
+    {.kind = VALUE_DECIMAL, .aux = 2, .i = 1999},
+    {.kind = VALUE_INT, .i = 12},
+    {.kind = VALUE_DOUBLE, .d = 1.375},
+    {.kind = VALUE_INT, .i = 1},
+    {.kind = VALUE_DATETIME, .aux = 6},
+    {.kind = VALUE_TIMESTAMP, .i = 1596684883000000},
+    {.kind = VALUE_STRING, .len = 24, .p = (const uint8_t *)"leave it at the \"gate\"\n  "},
 };
 
 static void die(const struct err *err)
@@ -91,13 +92,13 @@ static usec_t pass(struct envelope *e, struct envelope_table *t, const struct ta
 	struct err err = {0};
 	struct value values[COLUMNS];
 	struct row_event event = {
-		.file = "binlog.000003",
-		.server_id = 1,
-		.gtid_text = "3e11fa47-71ca-11e1-9e33-c80aa9429562:77",
-		.has_thread = true,
-		.thread_id = 7,
-		.source_time = 1596684883000000,
-		.read_time = 1596684883100123,
+	    .file = "binlog.000003",
+	    .server_id = 1,
+	    .gtid_text = "3e11fa47-71ca-11e1-9e33-c80aa9429562:77",
+	    .has_thread = true,
+	    .thread_id = 7,
+	    .source_time = 1596684883000000,
+	    .read_time = 1596684883100123,
 	};
 	struct row row = {.op = ROW_INSERT, .table = table, .event = &event, .after = values};
 	memcpy(values, first_row, sizeof(values));
@@ -123,15 +124,15 @@ int main(int argc, char **argv)
 	long rows = argc > 1 ? atol(argv[1]) : 300000;
 	uint32_t key = 0;
 	struct table table = {
-		.db = TEXT("shop"),
-		.name = TEXT("item"),
-		.ncolumns = COLUMNS,
-		.columns = columns,
-		.nkey = 1,
-		.key = &key,
+	    .db = TEXT("shop"),
+	    .name = TEXT("item"),
+	    .ncolumns = COLUMNS,
+	    .columns = columns,
+	    .nkey = 1,
+	    .key = &key,
 	};
 	struct forgetful f = {
-		.sink = {forgetful_begin, forgetful_end, forgetful_why},
+	    .sink = {forgetful_begin, forgetful_end, forgetful_why},
 	};
 	struct envelope_options options = {.name = "shop_task", .tombstones = true};
 	struct envelope *e;

@@ -100,11 +100,11 @@ static void nearest_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(set_returns_what_it_is_given),
-		cmocka_unit_test(context_is_added_in_front),
-		cmocka_unit_test(long_text_is_cut),
-		cmocka_unit_test(classes_have_names),
-		cmocka_unit_test(nearest_name),
+	    cmocka_unit_test(set_returns_what_it_is_given),
+	    cmocka_unit_test(context_is_added_in_front),
+	    cmocka_unit_test(long_text_is_cut),
+	    cmocka_unit_test(classes_have_names),
+	    cmocka_unit_test(nearest_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

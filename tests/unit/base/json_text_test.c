@@ -38,8 +38,8 @@ static uint8_t *exact_copy(const void *bytes, size_t len)
 static void assert_parses_to(const struct buf *b, const void *text, size_t len)
 {
 	json_error_t error;
-	json_t *parsed = json_loadb((const char *)b->data, b->len,
-				    JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	json_t *parsed =
+	    json_loadb((const char *)b->data, b->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 	if (!parsed)
 		fail_msg("%s: %.*s", error.text, (int)b->len, (const char *)b->data);
 	assert_int_equal(json_string_length(parsed), len);
@@ -97,7 +97,7 @@ static void every_ascii_byte_at_every_place(void **state)
 	uint8_t text[40];
 	check_string("", 0);
 	for (size_t len = 1; len <= sizeof(text); len++) {
-		for (unsigned c = 0; c < 0x80; c += len > 20 ? 7 : 1) {
+		for (unsigned c = 0; c<0x80; c += len> 20 ? 7 : 1) {
 			memset(text, 'x', sizeof(text));
 			text[(c * 7) % len] = (uint8_t)c;
 			check_string(text, len);
@@ -156,23 +156,23 @@ static void ill_formed_text_is_replaced(void **state)
 	static const struct {
 		const char *text, *json;
 	} cases[] = {
-		{"\xc0\xaf\xe0\x80\xbf\xf0\x81\x82\x41",
-		 "\"" FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A\""},
-		{"\xed\xa0\x80\xed\xbf\xbf\xed\xaf\x41",
-		 "\"" FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A\""},
-		{"\xf4\x91\x92\x93\xff\x41\x80\xbf\x42",
-		 "\"" FFFD FFFD FFFD FFFD FFFD "A" FFFD FFFD "B\""},
-		{"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41", "\"" FFFD FFFD FFFD FFFD "A\""},
-		{"\x80", "\"" FFFD "\""},
-		{"a\xff", "\"a" FFFD "\""},
-		{"\xc3", "\"" FFFD "\""},
-		{"\xe2\x82", "\"" FFFD "\""},
-		{"\xf0\x9f\x98", "\"" FFFD "\""},
-		{"\xc3\"", "\"" FFFD "\\\"\""},
-		{"0123456789abcde\xe2\x82\xac\xe2\x82", "\"0123456789abcde\xe2\x82\xac" FFFD "\""},
-		{"\xf5\x80\x80\x80", "\"" FFFD FFFD FFFD FFFD "\""},
-		{"\xf4\x90\x80\x80", "\"" FFFD FFFD FFFD FFFD "\""},
-		{"\xe0\x9f\xbf\xc1\xbf", "\"" FFFD FFFD FFFD FFFD FFFD "\""},
+	    {"\xc0\xaf\xe0\x80\xbf\xf0\x81\x82\x41",
+	     "\"" FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A\""},
+	    {"\xed\xa0\x80\xed\xbf\xbf\xed\xaf\x41",
+	     "\"" FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A\""},
+	    {"\xf4\x91\x92\x93\xff\x41\x80\xbf\x42",
+	     "\"" FFFD FFFD FFFD FFFD FFFD "A" FFFD FFFD "B\""},
+	    {"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41", "\"" FFFD FFFD FFFD FFFD "A\""},
+	    {"\x80", "\"" FFFD "\""},
+	    {"a\xff", "\"a" FFFD "\""},
+	    {"\xc3", "\"" FFFD "\""},
+	    {"\xe2\x82", "\"" FFFD "\""},
+	    {"\xf0\x9f\x98", "\"" FFFD "\""},
+	    {"\xc3\"", "\"" FFFD "\\\"\""},
+	    {"0123456789abcde\xe2\x82\xac\xe2\x82", "\"0123456789abcde\xe2\x82\xac" FFFD "\""},
+	    {"\xf5\x80\x80\x80", "\"" FFFD FFFD FFFD FFFD "\""},
+	    {"\xf4\x90\x80\x80", "\"" FFFD FFFD FFFD FFFD "\""},
+	    {"\xe0\x9f\xbf\xc1\xbf", "\"" FFFD FFFD FFFD FFFD FFFD "\""},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf b;
@@ -206,8 +206,8 @@ static void random_bytes(void **state)
 		uint8_t *copy = exact_copy(bytes, len);
 		buf_init(&b);
 		bool valid = json_put_string(&b, copy, len);
-		json_t *parsed = json_loadb((const char *)b.data, b.len,
-					    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+		json_t *parsed =
+		    json_loadb((const char *)b.data, b.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 		assert_non_null(parsed);
 		bool same = json_string_length(parsed) == len &&
 			    memcmp(json_string_value(parsed), bytes, len) == 0;
@@ -223,9 +223,9 @@ static void latin1(void **state)
 {
 	(void)state;
 	static const uint16_t high[32] = {
-		0x20ac, 0x81,	0x201a, 0x192,	0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,	0x2030, 0x160,
-		0x2039, 0x152,	0x8d,	0x17d,	0x8f,	0x90,	0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
-		0x2013, 0x2014, 0x2dc,	0x2122, 0x161,	0x203a, 0x153,	0x9d,	0x17e,	0x178};
+	    0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,  0x2030, 0x160,
+	    0x2039, 0x152,  0x8d,   0x17d,  0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
+	    0x2013, 0x2014, 0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0x9d,   0x17e,  0x178};
 	uint8_t all[256], text[1024];
 	size_t len = 0;
 	for (unsigned c = 0; c < 256; c++) {
@@ -288,7 +288,7 @@ static void base64_alphabet(void **state)
 {
 	(void)state;
 	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	for (unsigned place = 0; place < 4; place++) {
 		for (unsigned v = 0; v < 64; v++) {
 			uint32_t bits = v << (18 - 6 * place);
@@ -339,7 +339,7 @@ static void buffers_of_every_size(void **state)
 {
 	(void)state;
 	static put_any *const puts[] = {any_string, any_escaped, any_latin1,
-					any_base64, any_hex,	 any_numbers};
+					any_base64, any_hex,     any_numbers};
 	for (size_t i = 0; i < sizeof(puts) / sizeof(puts[0]); i++) {
 		struct buf whole;
 		buf_init(&whole);
@@ -378,15 +378,15 @@ static void buffers_of_every_size(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_ascii_byte_at_every_place),
-		cmocka_unit_test(every_code_point),
-		cmocka_unit_test(random_text),
-		cmocka_unit_test(ill_formed_text_is_replaced),
-		cmocka_unit_test(random_bytes),
-		cmocka_unit_test(latin1),
-		cmocka_unit_test(base64_and_hex),
-		cmocka_unit_test(base64_alphabet),
-		cmocka_unit_test(buffers_of_every_size),
+	    cmocka_unit_test(every_ascii_byte_at_every_place),
+	    cmocka_unit_test(every_code_point),
+	    cmocka_unit_test(random_text),
+	    cmocka_unit_test(ill_formed_text_is_replaced),
+	    cmocka_unit_test(random_bytes),
+	    cmocka_unit_test(latin1),
+	    cmocka_unit_test(base64_and_hex),
+	    cmocka_unit_test(base64_alphabet),
+	    cmocka_unit_test(buffers_of_every_size),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

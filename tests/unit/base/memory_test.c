@@ -209,15 +209,15 @@ static void length_encoded_integers(void **state)
 		uint64_t v;
 		bool fails;
 	} cases[] = {
-		{{0}, 1, 0, false},
-		{{250}, 1, 250, false},
-		{{251}, 1, 0, true},
-		{{252, 1, 2}, 3, 0x0201, false},
-		{{253, 1, 2, 3}, 4, 0x030201, false},
-		{{254, 1, 2, 3, 4, 5, 6, 7, 8}, 9, 0x0807060504030201, false},
-		{{255, 0, 0}, 3, 0, true},
-		{{252, 1}, 2, 0, true},
-		{{254, 1, 2, 3, 4, 5, 6, 7}, 8, 0, true},
+	    {{0}, 1, 0, false},
+	    {{250}, 1, 250, false},
+	    {{251}, 1, 0, true},
+	    {{252, 1, 2}, 3, 0x0201, false},
+	    {{253, 1, 2, 3}, 4, 0x030201, false},
+	    {{254, 1, 2, 3, 4, 5, 6, 7, 8}, 9, 0x0807060504030201, false},
+	    {{255, 0, 0}, 3, 0, true},
+	    {{252, 1}, 2, 0, true},
+	    {{254, 1, 2, 3, 4, 5, 6, 7}, 8, 0, true},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct cursor c = cursor_of(cases[i].bytes, cases[i].len);
@@ -230,16 +230,16 @@ static void length_encoded_integers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(heap_buffer_grows),
-		cmocka_unit_test(heap_buffer_keeps_its_limit),
-		cmocka_unit_test(foreign_buffer_fails_for_good),
-		cmocka_unit_test(a_grow_that_lies_is_a_failure),
-		cmocka_unit_test(arena_hands_out_aligned_memory),
-		cmocka_unit_test(arena_refuses_what_cannot_be),
-		cmocka_unit_test(arena_keeps_a_block_over_a_reset),
-		cmocka_unit_test(loads_and_stores),
-		cmocka_unit_test(cursor_stops_at_the_end),
-		cmocka_unit_test(length_encoded_integers),
+	    cmocka_unit_test(heap_buffer_grows),
+	    cmocka_unit_test(heap_buffer_keeps_its_limit),
+	    cmocka_unit_test(foreign_buffer_fails_for_good),
+	    cmocka_unit_test(a_grow_that_lies_is_a_failure),
+	    cmocka_unit_test(arena_hands_out_aligned_memory),
+	    cmocka_unit_test(arena_refuses_what_cannot_be),
+	    cmocka_unit_test(arena_keeps_a_block_over_a_reset),
+	    cmocka_unit_test(loads_and_stores),
+	    cmocka_unit_test(cursor_stops_at_the_end),
+	    cmocka_unit_test(length_encoded_integers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,8 +120,8 @@ static inline json_t *parse_value(const struct collected *m)
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
 	json_t *root = json_loadb(value_of(m), m->value_len, flags, &error);
 	if (!root && json_error_code(&error) == json_error_numeric_overflow)
-		root = json_loadb(value_of(m), m->value_len, flags | JSON_DECODE_INT_AS_REAL,
-				  &error);
+		root =
+		    json_loadb(value_of(m), m->value_len, flags | JSON_DECODE_INT_AS_REAL, &error);
 	if (!root)
 		fail_msg("%s: %.*s", error.text, (int)m->value_len, value_of(m));
 	return root;
@@ -170,29 +170,30 @@ static inline struct value value_civil(enum value_kind kind, unsigned digits, st
 	return (struct value){.kind = (uint8_t)kind, .aux = (uint8_t)digits, .u = civil_pack(&c)};
 }
 
-static inline struct table table_of(struct column *columns, uint32_t n, uint32_t *key, uint32_t nkey)
+static inline struct table table_of(struct column *columns, uint32_t n, uint32_t *key,
+				    uint32_t nkey)
 {
 	return (struct table){
-		.db = span_of("d"),
-		.name = span_of("t"),
-		.ncolumns = n,
-		.columns = columns,
-		.key = key,
-		.nkey = nkey,
-		.names_known = true,
+	    .db = span_of("d"),
+	    .name = span_of("t"),
+	    .ncolumns = n,
+	    .columns = columns,
+	    .key = key,
+	    .nkey = nkey,
+	    .names_known = true,
 	};
 }
 
 /* The event of peers' sample lines. */
 static const struct row_event sample_event = {
-	.flavor = FLAVOR_MYSQL,
-	.file = "mysql-bin.000003",
-	.pos = 154,
-	.server_id = 1,
-	.thread_id = 7,
-	.has_thread = true,
-	.source_time = 1596684883000000,
-	.read_time = 1596684883100123,
+    .flavor = FLAVOR_MYSQL,
+    .file = "mysql-bin.000003",
+    .pos = 154,
+    .server_id = 1,
+    .thread_id = 7,
+    .has_thread = true,
+    .source_time = 1596684883000000,
+    .read_time = 1596684883100123,
 };
 
 /*
@@ -210,8 +211,7 @@ static inline void check_value(const struct envelope_options *o, struct column c
 	if (!c.name.p)
 		c.name = span_of("v");
 	struct table table = table_of(&c, 1, NULL, 0);
-	struct row row = {
-		.op = ROW_INSERT, .table = &table, .event = &sample_event, .after = &v};
+	struct row row = {.op = ROW_INSERT, .table = &table, .event = &sample_event, .after = &v};
 	collector_init(&sink);
 	assert_int_equal(envelope_open(o, &e, &err), 0);
 	if (envelope_table_open(e, &table, &t, &err) < 0)

@@ -22,35 +22,35 @@ static struct value digits(const char *text, uint8_t scale)
 static const struct {
 	const char *number, *base64;
 } known[] = {
-	{"0", "AA=="},
-	{"1", "AQ=="},
-	{"-1", "/w=="},
-	{"127", "fw=="},
-	{"128", "AIA="},
-	{"-128", "gA=="},
-	{"-129", "/38="},
-	{"255", "AP8="},
-	{"-255", "/wE="},
-	{"256", "AQA="},
-	{"123450", "AeI6"},
-	{"-123450", "/h3G"},
-	{"9223372036854775807", "f/////////8="},
-	{"-9223372036854775808", "gAAAAAAAAAA="},
-	{"9223372036854775808", "AIAAAAAAAAAA"},
-	{"18446744073709551615", "AP//////////"},
-	{"999999999999999999", "DeC2s6dj//8="},
-	{"9999999999999999999", "AIrHIwSJ5///"},
-	{"-9999999999999999999", "/3U43Pt2GAAB"},
-	{"99999999999999999999999999999999999999999999999999999999999999999",
-	 "APMWJxx/w5CKi+9GTjlF73olNgn//////////w=="},
-	{"-99999999999999999999999999999999999999999999999999999999999999999",
-	 "/wzp2OOAPG91dBC5sca6EIXayfYAAAAAAAAAAQ=="},
-	{"10000000000000000000000000000000000000000000000000000000000000000",
-	 "GE8D6T/59Nqnl+1uOO1kv2ofAQAAAAAAAAAA"},
-	{"-100000000000000000000", "+pQ4odKc8AAA"},
-	{"170141183460469231731687303715884105728", "AIAAAAAAAAAAAAAAAAAAAAA="},
-	{"-170141183460469231731687303715884105728", "gAAAAAAAAAAAAAAAAAAAAA=="},
-	{"340282366920938463463374607431768211456", "AQAAAAAAAAAAAAAAAAAAAAA="},
+    {"0", "AA=="},
+    {"1", "AQ=="},
+    {"-1", "/w=="},
+    {"127", "fw=="},
+    {"128", "AIA="},
+    {"-128", "gA=="},
+    {"-129", "/38="},
+    {"255", "AP8="},
+    {"-255", "/wE="},
+    {"256", "AQA="},
+    {"123450", "AeI6"},
+    {"-123450", "/h3G"},
+    {"9223372036854775807", "f/////////8="},
+    {"-9223372036854775808", "gAAAAAAAAAA="},
+    {"9223372036854775808", "AIAAAAAAAAAA"},
+    {"18446744073709551615", "AP//////////"},
+    {"999999999999999999", "DeC2s6dj//8="},
+    {"9999999999999999999", "AIrHIwSJ5///"},
+    {"-9999999999999999999", "/3U43Pt2GAAB"},
+    {"99999999999999999999999999999999999999999999999999999999999999999",
+     "APMWJxx/w5CKi+9GTjlF73olNgn//////////w=="},
+    {"-99999999999999999999999999999999999999999999999999999999999999999",
+     "/wzp2OOAPG91dBC5sca6EIXayfYAAAAAAAAAAQ=="},
+    {"10000000000000000000000000000000000000000000000000000000000000000",
+     "GE8D6T/59Nqnl+1uOO1kv2ofAQAAAAAAAAAA"},
+    {"-100000000000000000000", "+pQ4odKc8AAA"},
+    {"170141183460469231731687303715884105728", "AIAAAAAAAAAAAAAAAAAAAAA="},
+    {"-170141183460469231731687303715884105728", "gAAAAAAAAAAAAAAAAAAAAA=="},
+    {"340282366920938463463374607431768211456", "AQAAAAAAAAAAAAAAAAAAAAA="},
 };
 
 static void precise_is_twos_complement(void **state)
@@ -73,8 +73,18 @@ static void precise_is_twos_complement(void **state)
 static void long_and_short_agree(void **state)
 {
 	(void)state;
-	static const int64_t numbers[] = {0, 1, -1, 9, 10, -10, 99, 12345, -99999, 1000000007,
-					  999999999999999999, -999999999999999999};
+	static const int64_t numbers[] = {0,
+					  1,
+					  -1,
+					  9,
+					  10,
+					  -10,
+					  99,
+					  12345,
+					  -99999,
+					  1000000007,
+					  999999999999999999,
+					  -999999999999999999};
 	static const struct envelope_options *const modes[] = {&precise, &as_double, &as_string};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		for (size_t m = 0; m < 3; m++) {
@@ -89,8 +99,10 @@ static void long_and_short_agree(void **state)
 			struct table table = table_of(columns, 2, NULL, 0);
 			snprintf(text, sizeof(text), "%" PRId64, numbers[i]);
 			struct value row_values[] = {value_decimal(numbers[i], 4), digits(text, 4)};
-			struct row row = {.op = ROW_INSERT, .table = &table,
-					  .event = &sample_event, .after = row_values};
+			struct row row = {.op = ROW_INSERT,
+					  .table = &table,
+					  .event = &sample_event,
+					  .after = row_values};
 			collector_init(&sink);
 			assert_int_equal(envelope_open(modes[m], &e, &err), 0);
 			assert_int_equal(envelope_table_open(e, &table, &t, &err), 0);
@@ -136,7 +148,8 @@ static void double_is_the_nearest(void **state)
 	check_value(&as_double, column, value_decimal(-1, 1), "-0.1");
 	check_value(&as_double, column, value_decimal(0, 2), "0.0");
 	check_value(&as_double, column, value_decimal(314159, 5), "3.14159");
-	check_value(&as_double, column, value_decimal(999999999999999999, 2), "10000000000000000.0");
+	check_value(&as_double, column, value_decimal(999999999999999999, 2),
+		    "10000000000000000.0");
 	check_value(&as_double, long_column,
 		    digits("99999999999999999999999999999999999999999999999999999999999999999", 0),
 		    "1e65");
@@ -147,10 +160,10 @@ static void double_is_the_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(precise_is_twos_complement),
-		cmocka_unit_test(long_and_short_agree),
-		cmocka_unit_test(string_keeps_the_scale),
-		cmocka_unit_test(double_is_the_nearest),
+	    cmocka_unit_test(precise_is_twos_complement),
+	    cmocka_unit_test(long_and_short_agree),
+	    cmocka_unit_test(string_keeps_the_scale),
+	    cmocka_unit_test(double_is_the_nearest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,8 +31,8 @@ static void open_fixture(struct fixture *f, const struct envelope_options *o)
 {
 	memset(f, 0, sizeof(*f));
 	f->columns[0] = (struct column){NAME("id"), .type = COLUMN_LONGLONG};
-	f->columns[1] = (struct column){
-		NAME("name"), .type = COLUMN_VARCHAR, .charset = CHARSET_UTF8, .nullable = true};
+	f->columns[1] = (struct column){NAME("name"), .type = COLUMN_VARCHAR,
+					.charset = CHARSET_UTF8, .nullable = true};
 	f->table = table_of(f->columns, 2, &f->key, 1);
 	f->event = sample_event;
 	collector_init(&f->sink);
@@ -52,12 +52,12 @@ static int put_row(struct fixture *f, enum row_op op, uint32_t index, const stru
 		   const struct value *after)
 {
 	struct row row = {
-		.op = op,
-		.table = &f->table,
-		.event = &f->event,
-		.index = index,
-		.before = before,
-		.after = after,
+	    .op = op,
+	    .table = &f->table,
+	    .event = &f->event,
+	    .index = index,
+	    .before = before,
+	    .after = after,
 	};
 	return envelope_row(f->e, &row, &f->sink.sink, &f->err);
 }
@@ -97,7 +97,8 @@ static void insert_update_delete(void **state)
 		assert_header(&f.sink.messages[i], NULL, NULL);
 	}
 	assert_value(&f.sink.messages[0],
-		     "{\"before\":null,\"after\":{\"id\":1004,\"name\":\"a\"}," SOURCE "0" REST("c"));
+		     "{\"before\":null,\"after\":{\"id\":1004,\"name\":\"a\"}," SOURCE
+		     "0" REST("c"));
 	assert_value(&f.sink.messages[1],
 		     "{\"before\":{\"id\":1004,\"name\":\"a\"},\"after\":{\"id\":1004,"
 		     "\"name\":\"b\"}," SOURCE "1" REST("u"));
@@ -173,23 +174,35 @@ static void keys_are_compared_by_content(void **state)
 		struct column c;
 		struct value a, b, other;
 	} cases[] = {
-		{{.type = COLUMN_VARCHAR, .charset = CHARSET_UTF8}, value_text(two),
-		 value_text(three), value_text("Same")},
-		{{.type = COLUMN_VARCHAR, .charset = CHARSET_BINARY},
-		 value_bytes(VALUE_BYTES, one, 4), value_bytes(VALUE_BYTES, three, 4),
-		 value_bytes(VALUE_BYTES, one, 3)},
-		{{.type = COLUMN_NEWDECIMAL, .precision = 30},
-		 value_bytes(VALUE_DECIMAL_TEXT, "12", 2), value_bytes(VALUE_DECIMAL_TEXT, "12", 2),
-		 value_bytes(VALUE_DECIMAL_TEXT, "13", 2)},
-		{{.type = COLUMN_NEWDECIMAL, .precision = 9}, value_decimal(12, 1),
-		 value_decimal(12, 1), value_decimal(-12, 1)},
-		{{.type = COLUMN_FLOAT}, {.kind = VALUE_FLOAT, .f = 1.5f},
-		 {.kind = VALUE_FLOAT, .f = 1.5f}, {.kind = VALUE_FLOAT, .f = 1.25f}},
-		{{.type = COLUMN_DOUBLE}, {.kind = VALUE_DOUBLE, .d = 1.5},
-		 {.kind = VALUE_DOUBLE, .d = 1.5}, {.kind = VALUE_DOUBLE, .d = 1.25}},
-		{{.type = COLUMN_LONGLONG, .is_unsigned = true}, value_uint(5), value_uint(5),
-		 value_uint(6)},
-		{{.type = COLUMN_LONG, .nullable = true}, value_null(), value_null(), value_int(0)},
+	    {{.type = COLUMN_VARCHAR, .charset = CHARSET_UTF8},
+	     value_text(two),
+	     value_text(three),
+	     value_text("Same")},
+	    {{.type = COLUMN_VARCHAR, .charset = CHARSET_BINARY},
+	     value_bytes(VALUE_BYTES, one, 4),
+	     value_bytes(VALUE_BYTES, three, 4),
+	     value_bytes(VALUE_BYTES, one, 3)},
+	    {{.type = COLUMN_NEWDECIMAL, .precision = 30},
+	     value_bytes(VALUE_DECIMAL_TEXT, "12", 2),
+	     value_bytes(VALUE_DECIMAL_TEXT, "12", 2),
+	     value_bytes(VALUE_DECIMAL_TEXT, "13", 2)},
+	    {{.type = COLUMN_NEWDECIMAL, .precision = 9},
+	     value_decimal(12, 1),
+	     value_decimal(12, 1),
+	     value_decimal(-12, 1)},
+	    {{.type = COLUMN_FLOAT},
+	     {.kind = VALUE_FLOAT, .f = 1.5f},
+	     {.kind = VALUE_FLOAT, .f = 1.5f},
+	     {.kind = VALUE_FLOAT, .f = 1.25f}},
+	    {{.type = COLUMN_DOUBLE},
+	     {.kind = VALUE_DOUBLE, .d = 1.5},
+	     {.kind = VALUE_DOUBLE, .d = 1.5},
+	     {.kind = VALUE_DOUBLE, .d = 1.25}},
+	    {{.type = COLUMN_LONGLONG, .is_unsigned = true},
+	     value_uint(5),
+	     value_uint(5),
+	     value_uint(6)},
+	    {{.type = COLUMN_LONG, .nullable = true}, value_null(), value_null(), value_int(0)},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fixture f;
@@ -229,11 +242,11 @@ static void source_of_mariadb(void **state)
 	assert_int_equal(put_row(&f, ROW_INSERT, 0, NULL, a), 0);
 	assert_value(&f.sink.messages[0],
 		     "{\"before\":null,\"after\":{\"id\":1,\"name\":null}," SOURCE_(
-			     "mariadb", "1596684883000", "false", "\"0-1-77\"",
-			     "18446744073709551615") "0,\"thread\":null,\"query\":null},"
-						     "\"transaction\":null,\"op\":\"c\",\"ts_ms\":"
-						     "1596684883100,\"ts_us\":1596684883100123,"
-						     "\"ts_ns\":1596684883100123000}");
+			 "mariadb", "1596684883000", "false", "\"0-1-77\"",
+			 "18446744073709551615") "0,\"thread\":null,\"query\":null},"
+						 "\"transaction\":null,\"op\":\"c\",\"ts_ms\":"
+						 "1596684883100,\"ts_us\":1596684883100123,"
+						 "\"ts_ns\":1596684883100123000}");
 	close_fixture(&f);
 }
 
@@ -287,9 +300,9 @@ static void snapshot_rows(void **state)
 	assert_int_equal(put_row(&f, ROW_INSERT, 0, NULL, a), 0);
 	assert_value(&f.sink.messages[0],
 		     "{\"before\":null,\"after\":{\"id\":1,\"name\":null}," SOURCE_(
-			     "mysql", "1596684883000", "true", "null", "154") "0" REST("r"));
-	assert_value(&f.sink.messages[1], "{\"before\":null,\"after\":{\"id\":1,\"name\":null}," SOURCE
-					  "0" REST("c"));
+			 "mysql", "1596684883000", "true", "null", "154") "0" REST("r"));
+	assert_value(&f.sink.messages[1],
+		     "{\"before\":null,\"after\":{\"id\":1,\"name\":null}," SOURCE "0" REST("c"));
 	close_fixture(&f);
 }
 
@@ -306,7 +319,8 @@ static void events_follow_each_other(void **state)
 		assert_int_equal(put_row(&f, ROW_INSERT, i, NULL, a), 0);
 		json_t *root = parse_value(&f.sink.messages[i]);
 		json_t *source = json_object_get(root, "source");
-		assert_int_equal(json_integer_value(json_object_get(source, "pos")), 1000 * (i + 1));
+		assert_int_equal(json_integer_value(json_object_get(source, "pos")),
+				 1000 * (i + 1));
 		assert_int_equal(json_integer_value(json_object_get(source, "row")), i);
 		json_decref(root);
 	}
@@ -415,18 +429,18 @@ static void a_bad_value_leaves_no_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(insert_update_delete),
-		cmocka_unit_test(no_tombstone_unless_asked_for),
-		cmocka_unit_test(key_change),
-		cmocka_unit_test(keys_are_compared_by_content),
-		cmocka_unit_test(source_of_mariadb),
-		cmocka_unit_test(times_of_the_source),
-		cmocka_unit_test(query_when_included),
-		cmocka_unit_test(snapshot_rows),
-		cmocka_unit_test(events_follow_each_other),
-		cmocka_unit_test(rows_that_do_not_fit_are_refused),
-		cmocka_unit_test(a_failing_sink_gets_no_half_message),
-		cmocka_unit_test(a_bad_value_leaves_no_message),
+	    cmocka_unit_test(insert_update_delete),
+	    cmocka_unit_test(no_tombstone_unless_asked_for),
+	    cmocka_unit_test(key_change),
+	    cmocka_unit_test(keys_are_compared_by_content),
+	    cmocka_unit_test(source_of_mariadb),
+	    cmocka_unit_test(times_of_the_source),
+	    cmocka_unit_test(query_when_included),
+	    cmocka_unit_test(snapshot_rows),
+	    cmocka_unit_test(events_follow_each_other),
+	    cmocka_unit_test(rows_that_do_not_fit_are_refused),
+	    cmocka_unit_test(a_failing_sink_gets_no_half_message),
+	    cmocka_unit_test(a_bad_value_leaves_no_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

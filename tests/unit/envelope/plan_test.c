@@ -23,8 +23,8 @@ static void wide_init(struct wide *w)
 	memset(w, 0, sizeof(*w));
 	w->columns[A] = (struct column){NAME("a"), .type = COLUMN_LONG};
 	w->columns[HIDDEN] = (struct column){NAME("h"), .type = COLUMN_LONG, .hidden = true};
-	w->columns[B] = (struct column){NAME("b \"x\""), .type = COLUMN_VARCHAR,
-					.charset = CHARSET_UTF8};
+	w->columns[B] =
+	    (struct column){NAME("b \"x\""), .type = COLUMN_VARCHAR, .charset = CHARSET_UTF8};
 	w->columns[C] = (struct column){NAME("a_long_name_of_a_column"), .type = COLUMN_BLOB,
 					.charset = CHARSET_UTF8, .nullable = true};
 	w->columns[J] = (struct column){NAME("j"), .type = COLUMN_JSON, .nullable = true};
@@ -54,11 +54,11 @@ static int wide_open(struct wide *w, const struct envelope_options *o)
 static int wide_put(struct wide *w, enum row_op op)
 {
 	struct row row = {
-		.op = op,
-		.table = &w->table,
-		.event = &sample_event,
-		.before = op == ROW_INSERT ? NULL : w->values,
-		.after = op == ROW_DELETE ? NULL : w->changed,
+	    .op = op,
+	    .table = &w->table,
+	    .event = &sample_event,
+	    .before = op == ROW_INSERT ? NULL : w->values,
+	    .after = op == ROW_DELETE ? NULL : w->changed,
 	};
 	return envelope_row(w->e, &row, &w->sink.sink, &w->err);
 }
@@ -121,7 +121,7 @@ static void check_key(enum envelope_key mode, const char *columns, const char *w
 {
 	struct wide w;
 	struct envelope_options o = {
-		.name = "p", .tombstones = true, .key = mode, .key_columns = columns};
+	    .name = "p", .tombstones = true, .key = mode, .key_columns = columns};
 	wide_init(&w);
 	assert_int_equal(wide_open(&w, &o), 0);
 	assert_int_equal(wide_put(&w, ROW_INSERT), 0);
@@ -160,19 +160,20 @@ static void keys_of_every_mode(void **state)
 static void key_columns_that_cannot_be(void **state)
 {
 	(void)state;
-	static const char *const cases[] = {NULL, "", ",", "a,", ";", "a;", ":a", "d.t:", "d.t:a,,b"};
+	static const char *const cases[] = {NULL, "",   ",",    "a,",      ";",
+					    "a;", ":a", "d.t:", "d.t:a,,b"};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err err = {0};
 		struct envelope *e = NULL;
 		struct envelope_options o = {
-			.name = "p", .key = ENVELOPE_KEY_COLUMNS, .key_columns = cases[i]};
+		    .name = "p", .key = ENVELOPE_KEY_COLUMNS, .key_columns = cases[i]};
 		assert_int_equal(envelope_open(&o, &e, &err), -EINVAL);
 		assert_ptr_equal(err.kind, ERR_TASK_INVALID);
 		assert_null(e);
 	}
 	struct wide w;
 	struct envelope_options o = {
-		.name = "p", .key = ENVELOPE_KEY_COLUMNS, .key_columns = "a,nothing"};
+	    .name = "p", .key = ENVELOPE_KEY_COLUMNS, .key_columns = "a,nothing"};
 	wide_init(&w);
 	assert_int_equal(wide_open(&w, &o), -EINVAL);
 	assert_ptr_equal(w.err.kind, ERR_TASK_INVALID);
@@ -289,8 +290,8 @@ static void placeholder_for_bytes(void **state)
 		enum envelope_binary mode;
 		const char *text;
 	} cases[] = {
-		{ENVELOPE_BINARY_BYTES, "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="},
-		{ENVELOPE_BINARY_HEX, "5f5f646562657a69756d5f756e617661696c61626c655f76616c7565"},
+	    {ENVELOPE_BINARY_BYTES, "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="},
+	    {ENVELOPE_BINARY_HEX, "5f5f646562657a69756d5f756e617661696c61626c655f76616c7565"},
 	};
 	for (size_t i = 0; i < 2; i++) {
 		struct envelope_options o = {.name = "p", .binary = cases[i].mode};
@@ -325,12 +326,14 @@ static void columns_that_cannot_be_published(void **state)
 {
 	(void)state;
 	struct span bad = span_of("\xff");
-	expect_refused((struct column){.type = COLUMN_VARCHAR, .charset = CHARSET_OTHER,
-				       .charset_name = span_of("koi8r"), .collation = 7},
+	expect_refused((struct column){.type = COLUMN_VARCHAR,
+				       .charset = CHARSET_OTHER,
+				       .charset_name = span_of("koi8r"),
+				       .collation = 7},
 		       ERR_TYPE_UNSUPPORTED, -ENOTSUP, "d.t.v: character set koi8r");
-	expect_refused((struct column){.type = COLUMN_BLOB, .charset = CHARSET_OTHER,
-				       .collation = 2304},
-		       ERR_TYPE_UNSUPPORTED, -ENOTSUP, "unknown (collation 2304)");
+	expect_refused(
+	    (struct column){.type = COLUMN_BLOB, .charset = CHARSET_OTHER, .collation = 2304},
+	    ERR_TYPE_UNSUPPORTED, -ENOTSUP, "unknown (collation 2304)");
 	expect_refused((struct column){.type = COLUMN_ENUM}, ERR_SCHEMA_MISSING, -ENODATA, "ENUM");
 	expect_refused((struct column){.type = COLUMN_SET}, ERR_SCHEMA_MISSING, -ENODATA, "SET");
 	expect_refused((struct column){.type = COLUMN_TYPED_ARRAY}, ERR_TYPE_UNSUPPORTED, -ENOTSUP,
@@ -356,17 +359,17 @@ static void hidden_columns_need_no_form(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hidden_columns_and_key_order),
-		cmocka_unit_test(the_definition_may_go_away),
-		cmocka_unit_test(keys_of_every_mode),
-		cmocka_unit_test(key_columns_that_cannot_be),
-		cmocka_unit_test(no_primary_key),
-		cmocka_unit_test(minimal_row_images),
-		cmocka_unit_test(an_image_without_columns),
-		cmocka_unit_test(absent_columns_when_exact),
-		cmocka_unit_test(placeholder_for_bytes),
-		cmocka_unit_test(columns_that_cannot_be_published),
-		cmocka_unit_test(hidden_columns_need_no_form),
+	    cmocka_unit_test(hidden_columns_and_key_order),
+	    cmocka_unit_test(the_definition_may_go_away),
+	    cmocka_unit_test(keys_of_every_mode),
+	    cmocka_unit_test(key_columns_that_cannot_be),
+	    cmocka_unit_test(no_primary_key),
+	    cmocka_unit_test(minimal_row_images),
+	    cmocka_unit_test(an_image_without_columns),
+	    cmocka_unit_test(absent_columns_when_exact),
+	    cmocka_unit_test(placeholder_for_bytes),
+	    cmocka_unit_test(columns_that_cannot_be_published),
+	    cmocka_unit_test(hidden_columns_need_no_form),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

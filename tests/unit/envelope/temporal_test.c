@@ -41,10 +41,12 @@ static void dates(void **state)
 		    (const char *const[MODES]){"20779", NULL, NULL, "\"2026-11-22Z\"", "20779"});
 	check_modes(c, value_date(1970, 1, 1),
 		    (const char *const[MODES]){"0", NULL, NULL, "\"1970-01-01Z\"", "0"});
-	check_modes(c, value_date(1000, 1, 1),
-		    (const char *const[MODES]){"-354285", NULL, NULL, "\"1000-01-01Z\"", "-354285"});
-	check_modes(c, value_date(9999, 12, 31),
-		    (const char *const[MODES]){"2932896", NULL, NULL, "\"9999-12-31Z\"", "2932896"});
+	check_modes(
+	    c, value_date(1000, 1, 1),
+	    (const char *const[MODES]){"-354285", NULL, NULL, "\"1000-01-01Z\"", "-354285"});
+	check_modes(
+	    c, value_date(9999, 12, 31),
+	    (const char *const[MODES]){"2932896", NULL, NULL, "\"9999-12-31Z\"", "2932896"});
 	check_modes(c, value_date(2000, 2, 29),
 		    (const char *const[MODES]){"11016", NULL, NULL, "\"2000-02-29Z\"", "11016"});
 }
@@ -54,7 +56,7 @@ static void datetimes(void **state)
 	(void)state;
 	struct column c = {.type = COLUMN_DATETIME2, .scale = 6};
 	struct value v =
-		value_civil(VALUE_DATETIME, 6, (struct civil){2026, 11, 22, 10, 30, 15, 123456});
+	    value_civil(VALUE_DATETIME, 6, (struct civil){2026, 11, 22, 10, 30, 15, 123456});
 	check_modes(c, v,
 		    (const char *const[MODES]){"1795343415123456", NULL, "1795343415123",
 					       "\"2026-11-22T10:30:15.123456Z\"",
@@ -113,17 +115,16 @@ static void times_beyond_a_day(void **state)
 		int64_t usec;
 		const char *want[MODES];
 	} cases[] = {
-		{3020399000000,
-		 {"3020399000000", "3020399000", "3020399000", "\"838:59:59Z\"", "3020399000000",
-		  "3020399000000000"}},
-		{-3020399999999,
-		 {"-3020399999999", "-3020399999", "-3020399999", "\"-838:59:59.999999Z\"",
-		  "-3020399999999", "-3020399999999000"}},
-		{-500000,
-		 {"-500000", "-500", "-500", "\"-00:00:00.5Z\"", "-500000", "-500000000"}},
-		{86400000000,
-		 {"86400000000", "86400000", "86400000", "\"24:00:00Z\"", "86400000000",
-		  "86400000000000"}},
+	    {3020399000000,
+	     {"3020399000000", "3020399000", "3020399000", "\"838:59:59Z\"", "3020399000000",
+	      "3020399000000000"}},
+	    {-3020399999999,
+	     {"-3020399999999", "-3020399999", "-3020399999", "\"-838:59:59.999999Z\"",
+	      "-3020399999999", "-3020399999999000"}},
+	    {-500000, {"-500000", "-500", "-500", "\"-00:00:00.5Z\"", "-500000", "-500000000"}},
+	    {86400000000,
+	     {"86400000000", "86400000", "86400000", "\"24:00:00Z\"", "86400000000",
+	      "86400000000000"}},
 	};
 	struct column c = {.type = COLUMN_TIME2, .scale = 0};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -131,7 +132,7 @@ static void times_beyond_a_day(void **state)
 		bool midnight = cases[i].usec == 86400000000;
 		for (int mode = 0; mode < MODES; mode++) {
 			struct envelope_options o =
-				options((enum envelope_time)mode, ENVELOPE_LOSSLESS);
+			    options((enum envelope_time)mode, ENVELOPE_LOSSLESS);
 			const char *want = cases[i].want[mode];
 			check_value(&o, c, v, want);
 			o.compat = ENVELOPE_EXACT;
@@ -151,7 +152,8 @@ static void timestamps(void **state)
 	struct value v = {.kind = VALUE_TIMESTAMP, .i = 1529501823000000};
 	check_modes(c, v, (const char *const[MODES]){"\"2018-06-20T13:37:03Z\""});
 	/* As many digits as the column has, no more, no fewer. */
-	static const char *const fractions[] = {"", ".1", ".12", ".120", ".1200", ".12003", ".120034"};
+	static const char *const fractions[] = {"",      ".1",     ".12",    ".120",
+						".1200", ".12003", ".120034"};
 	static const int64_t usec[] = {0, 100000, 120000, 120000, 120000, 120030, 120034};
 	for (unsigned digits = 0; digits <= 6; digits++) {
 		char want[64];
@@ -291,7 +293,7 @@ static void one_column_check(struct one_column *o, struct value v, const char *w
 {
 	static const char head[] = "{\"before\":null,\"after\":{\"v\":";
 	struct row row = {
-		.op = ROW_INSERT, .table = &o->table, .event = &sample_event, .after = &v};
+	    .op = ROW_INSERT, .table = &o->table, .event = &sample_event, .after = &v};
 	assert_int_equal(envelope_row(o->e, &row, &o->sink.sink, NULL), 0);
 	const char *got = value_of(&o->sink.messages[0]) + sizeof(head) - 1;
 	if (memcmp(got, want, strlen(want)) != 0 || got[strlen(want)] != '}')
@@ -340,10 +342,9 @@ static void every_timestamp_day(void **state)
 			at = UINT32_MAX;
 		assert_non_null(gmtime_r(&at, &tm));
 		assert_true(strftime(want, sizeof(want), "\"%Y-%m-%dT%H:%M:%SZ\"", &tm) > 0);
-		one_column_check(&o,
-				 (struct value){.kind = VALUE_TIMESTAMP,
-						.i = (int64_t)at * USEC_PER_SEC},
-				 want);
+		one_column_check(
+		    &o, (struct value){.kind = VALUE_TIMESTAMP, .i = (int64_t)at * USEC_PER_SEC},
+		    want);
 	}
 	one_column_close(&o);
 }
@@ -351,16 +352,16 @@ static void every_timestamp_day(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(dates),
-		cmocka_unit_test(datetimes),
-		cmocka_unit_test(times),
-		cmocka_unit_test(times_beyond_a_day),
-		cmocka_unit_test(timestamps),
-		cmocka_unit_test(zero_dates),
-		cmocka_unit_test(days_no_month_has),
-		cmocka_unit_test(years_of_two_digits),
-		cmocka_unit_test(every_month_counts_on),
-		cmocka_unit_test(every_timestamp_day),
+	    cmocka_unit_test(dates),
+	    cmocka_unit_test(datetimes),
+	    cmocka_unit_test(times),
+	    cmocka_unit_test(times_beyond_a_day),
+	    cmocka_unit_test(timestamps),
+	    cmocka_unit_test(zero_dates),
+	    cmocka_unit_test(days_no_month_has),
+	    cmocka_unit_test(years_of_two_digits),
+	    cmocka_unit_test(every_month_counts_on),
+	    cmocka_unit_test(every_timestamp_day),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

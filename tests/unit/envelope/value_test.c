@@ -125,10 +125,10 @@ static void binary(void **state)
 		enum envelope_binary mode;
 		const char *want;
 	} cases[] = {
-		{ENVELOPE_BINARY_BYTES, "\"+/8AAQ==\""},
-		{ENVELOPE_BINARY_BASE64, "\"+/8AAQ==\""},
-		{ENVELOPE_BINARY_BASE64URL, "\"-_8AAQ==\""},
-		{ENVELOPE_BINARY_HEX, "\"fbff0001\""},
+	    {ENVELOPE_BINARY_BYTES, "\"+/8AAQ==\""},
+	    {ENVELOPE_BINARY_BASE64, "\"+/8AAQ==\""},
+	    {ENVELOPE_BINARY_BASE64URL, "\"-_8AAQ==\""},
+	    {ENVELOPE_BINARY_HEX, "\"fbff0001\""},
 	};
 	static const uint8_t types[] = {COLUMN_STRING, COLUMN_VARCHAR, COLUMN_BLOB,
 					COLUMN_LONG_BLOB};
@@ -220,8 +220,8 @@ static void geometries_and_vectors(void **state)
 {
 	(void)state;
 	/* SRID 4326, then POINT(1 2) */
-	static const uint8_t point[25] = {0xe6, 0x10, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0,
-					  0x3f, 0,    0, 0, 0, 0, 0, 0, 0x40};
+	static const uint8_t point[25] = {0xe6, 0x10, 0,    0,    1, 1, 0, 0, 0, 0, 0, 0,   0,
+					  0,    0,    0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0x40};
 	static const char wkb[] = "\"AQEAAAAAAAAAAADwPwAAAAAAAABA\"";
 	struct column c = {.type = COLUMN_GEOMETRY, .column_type = span_of("geometry")};
 	char want[128];
@@ -248,15 +248,14 @@ static void null_of_every_type(void **state)
 	(void)state;
 	struct span label = span_of("a");
 	static const uint8_t types[] = {
-		COLUMN_TINY,	   COLUMN_LONGLONG, COLUMN_FLOAT,    COLUMN_DOUBLE,
-		COLUMN_NEWDECIMAL, COLUMN_YEAR,	    COLUMN_DATE,     COLUMN_TIME2,
-		COLUMN_DATETIME2,  COLUMN_BIT,	    COLUMN_TIMESTAMP2, COLUMN_VARCHAR,
-		COLUMN_BLOB,	   COLUMN_ENUM,	    COLUMN_SET,	     COLUMN_JSON,
-		COLUMN_GEOMETRY,   COLUMN_VECTOR,
+	    COLUMN_TINY,       COLUMN_LONGLONG, COLUMN_FLOAT,  COLUMN_DOUBLE,    COLUMN_NEWDECIMAL,
+	    COLUMN_YEAR,       COLUMN_DATE,     COLUMN_TIME2,  COLUMN_DATETIME2, COLUMN_BIT,
+	    COLUMN_TIMESTAMP2, COLUMN_VARCHAR,  COLUMN_BLOB,   COLUMN_ENUM,      COLUMN_SET,
+	    COLUMN_JSON,       COLUMN_GEOMETRY, COLUMN_VECTOR,
 	};
 	for (size_t i = 0; i < sizeof(types); i++) {
-		struct column c = {.type = types[i], .nullable = true, .labels = &label,
-				   .nlabels = 1, .bits = 1};
+		struct column c = {
+		    .type = types[i], .nullable = true, .labels = &label, .nlabels = 1, .bits = 1};
 		check_value(&lossless, c, value_null(), "null");
 		check_value(&exact, c, value_null(), "null");
 	}
@@ -276,20 +275,20 @@ static void kinds_that_were_not_expected(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(integers),
-		cmocka_unit_test(bool_stays_a_number),
-		cmocka_unit_test(bigint_unsigned),
-		cmocka_unit_test(year),
-		cmocka_unit_test(floating_point),
-		cmocka_unit_test(text),
-		cmocka_unit_test(ill_formed_text),
-		cmocka_unit_test(binary),
-		cmocka_unit_test(bits),
-		cmocka_unit_test(enums_and_sets),
-		cmocka_unit_test(json),
-		cmocka_unit_test(geometries_and_vectors),
-		cmocka_unit_test(null_of_every_type),
-		cmocka_unit_test(kinds_that_were_not_expected),
+	    cmocka_unit_test(integers),
+	    cmocka_unit_test(bool_stays_a_number),
+	    cmocka_unit_test(bigint_unsigned),
+	    cmocka_unit_test(year),
+	    cmocka_unit_test(floating_point),
+	    cmocka_unit_test(text),
+	    cmocka_unit_test(ill_formed_text),
+	    cmocka_unit_test(binary),
+	    cmocka_unit_test(bits),
+	    cmocka_unit_test(enums_and_sets),
+	    cmocka_unit_test(json),
+	    cmocka_unit_test(geometries_and_vectors),
+	    cmocka_unit_test(null_of_every_type),
+	    cmocka_unit_test(kinds_that_were_not_expected),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
