@@ -1,0 +1,40 @@
+/* schema_priv.h - what the files of core/schema share. */
+#ifndef MR_SCHEMA_PRIV_H
+#define MR_SCHEMA_PRIV_H
+
+#include "common/base/buf.h"
+#include "core/schema/schema.h"
+
+/* ------------------------------------------------------- shape.c */
+
+/*
+ * Everything a map says but its table_id, as bytes: two maps with equal bytes get the
+ * same definition.
+ */
+void shape_put(const struct table *map, struct buf *out);
+/* "int, varchar, …" and "id int, name varchar(20), …" for messages; cut at `limit` bytes. */
+void shape_describe_map(const struct table *map, size_t limit, struct buf *out);
+void shape_describe_catalog(const struct catalog_table *cat, size_t limit, struct buf *out);
+
+/* ------------------------------------------------------- merge.c */
+
+/* Is there all that rows need, so that the catalogue need not be asked? */
+enum merge_need {
+	MERGE_NOTHING,
+	MERGE_IF_THERE, /* it would tell whether some columns are hidden */
+	MERGE_CATALOG,
+};
+enum merge_need merge_need(const struct table *map);
+/* A definition out of the map alone, copied into `arena`. NULL: no memory. */
+struct table *merge_map(const struct table *map, struct arena *arena);
+/*
+ * A definition out of both. 0, -ENOMEM, or -ESTALE when they do not describe the same
+ * table: then *ret_column is the column that differs, or UINT32_MAX when the number does.
+ */
+int merge_catalog(const struct table *map, const struct catalog_table *cat, struct arena *arena,
+		  struct table **ret, uint32_t *ret_column);
+/* How a character set's bytes become UTF-8, by its name. */
+enum charset merge_charset(struct span name);
+bool span_is(struct span s, const char *text);
+
+#endif
