@@ -8,9 +8,9 @@
  *
  * Syntax: a comment begins with ';' or '#' at the line's start, or with ';' or '#'
  * behind white space; a value that needs these, or spaces at its ends, stands in double
- * quotes (\" and \\ inside). An empty value means the default. A section or key that
- * the table does not have, one given twice, and a line that is neither are errors, with
- * `file:line` in err.where.
+ * quotes (\" and \\ inside). An empty value is an empty text or list; of other types it
+ * means the default. A section or key that the table does not have, one given twice, and a
+ * line that is neither are errors, with `file:line` in err.where.
  */
 #ifndef MR_CONFIG_CONFIG_H
 #define MR_CONFIG_CONFIG_H
