@@ -3,8 +3,7 @@
  *
  * Made by mysql/catalog.c in an arena that the caller gives, merged by schema/ with
  * what TABLE_MAP says. It has the columns that information_schema shows, in their
- * order: columns the server hides (MariaDB's row_start, row_end and DB_ROW_HASH_1,
- * MySQL's functional index columns) are missing here and present in the rows.
+ * order: columns the server hides are missing here and may be present in the rows.
  * Names and labels are UTF-8. All spans live as long as the arena.
  */
 #ifndef MR_MODEL_CATALOG_H
@@ -16,6 +15,11 @@
 
 struct catalog_column {
 	struct span name;
+	/*
+	 * ORDINAL_POSITION - 1. MySQL 8.0.15 counts hidden columns, which may stand before
+	 * visible ones; elsewhere this is the index, and hidden columns come last.
+	 */
+	uint32_t place;
 	struct span data_type;   /* "int", "varchar", … lower case */
 	struct span column_type; /* "int(10) unsigned", "enum('a','b')", … */
 	struct span charset;     /* "utf8mb4"; empty when not text */
@@ -35,7 +39,14 @@ struct catalog_column {
 struct catalog_table {
 	struct span db;
 	struct span name;
-	bool versioned;  /* MariaDB SYSTEM VERSIONED: row_start and row_end may be hidden */
+	/*
+	 * How many hidden columns there may be: one for each functional part of a key (MySQL)
+	 * or each key kept as a hash (MariaDB's DB_ROW_HASH_n), and row_start and row_end of
+	 * a MariaDB table WITH SYSTEM VERSIONING that does not declare them. More missing
+	 * columns than these are such that the user may not see.
+	 */
+	uint32_t hidden_by_keys;
+	bool versioned;
 	uint32_t ncolumns;
 	struct catalog_column *columns;
 	/* The primary key, or where there is none the first UNIQUE key without NULLs. */

@@ -80,12 +80,13 @@ enum {
 	C_PRECISION,
 	C_SCALE,
 	C_FRACTION,
+	C_ORDINAL,
 };
 
 #define COLUMNS_SQL                                                                                \
 	"SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, "                    \
 	"CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, EXTRA, CHARACTER_OCTET_LENGTH, "          \
-	"NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION "                                     \
+	"NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, ORDINAL_POSITION "                   \
 	"FROM information_schema.COLUMNS WHERE TABLE_SCHEMA=%s AND TABLE_NAME=%s "                  \
 	"ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
 
@@ -95,6 +96,7 @@ static int take_column(const struct query *q, struct arena *arena, struct catalo
 	struct span extra = query_span(q, C_EXTRA);
 	*c = (struct catalog_column){
 		.name = keep(arena, query_span(q, C_NAME), &ok),
+		.place = (uint32_t)query_u64(q, C_ORDINAL) - 1,
 		.data_type = keep(arena, query_span(q, C_DATA_TYPE), &ok),
 		.column_type = keep(arena, query_span(q, C_COLUMN_TYPE), &ok),
 		.charset = keep(arena, query_span(q, C_CHARSET), &ok),
@@ -170,47 +172,60 @@ static bool find_column(const struct catalog_table *t, struct span name, uint32_
 	return false;
 }
 
+/* SHOW INDEX's columns. */
+enum { K_NON_UNIQUE = 1, K_KEY, K_SEQ, K_COLUMN, K_SUB_PART = 7, K_TYPE = 10 };
+
+/* One line: a part of a key. `usable`: the key at hand may identify rows. */
+struct key_reader {
+	uint32_t *key;
+	uint32_t n;
+	bool usable;
+	bool found; /* the key before was usable: it is the one */
+};
+
 /*
  * SHOW INDEX lists the keys in the server's own order, which decides what it takes for
- * the key of rows: PRIMARY, else the first UNIQUE whose columns are all whole, visible
- * by name and NOT NULL.
+ * the key of rows: PRIMARY, else the first UNIQUE whose columns are all whole and NOT
+ * NULL.
  */
+static void take_part(const struct query *q, struct catalog_table *t, struct key_reader *r)
+{
+	const char *name = query_text(q, K_KEY) ? query_text(q, K_KEY) : "";
+	const char *type = query_text(q, K_TYPE) ? query_text(q, K_TYPE) : "";
+	bool primary = !strcmp(name, "PRIMARY"), first = query_u64(q, K_SEQ) == 1;
+	bool unique = !query_u64(q, K_NON_UNIQUE);
+	t->hidden_by_keys += !query_text(q, K_COLUMN) ||
+			     (first && unique && !primary && !strcmp(type, "HASH"));
+	if (first) {
+		r->found |= r->usable && r->n;
+		r->usable = !r->found && unique;
+		if (!r->found)
+			r->n = 0;
+	}
+	uint32_t column;
+	if (!r->usable)
+		return;
+	if (r->n < t->ncolumns && find_column(t, query_span(q, K_COLUMN), &column) &&
+	    (primary || (!query_text(q, K_SUB_PART) && !t->columns[column].nullable)))
+		r->key[r->n++] = column;
+	else
+		r->usable = false;
+}
+
 static int take_key(struct query *q, struct arena *arena, struct catalog_table *t, struct err *err)
 {
-	enum { K_NON_UNIQUE = 1, K_KEY, K_SEQ, K_COLUMN, K_SUB_PART = 7, K_NULL = 9 };
-	uint32_t *key = arena_alloc(arena, (t->ncolumns + 1) * sizeof(*key));
-	if (!key)
+	struct key_reader r = {.key = arena_alloc(arena, (t->ncolumns + 1) * sizeof(*r.key))};
+	if (!r.key)
 		return no_memory(err);
-	char current[256] = "";
-	uint32_t n = 0;
-	bool usable = false;
 	int rc;
-	while ((rc = query_next(q, err)) > 0) {
-		const char *name = query_text(q, K_KEY) ? query_text(q, K_KEY) : "";
-		if (query_u64(q, K_SEQ) == 1) {
-			if (usable && n)
-				break;
-			snprintf(current, sizeof(current), "%s", name);
-			usable = !query_u64(q, K_NON_UNIQUE);
-			n = 0;
-		}
-		uint32_t column;
-		bool primary = !strcmp(current, "PRIMARY");
-		if (!usable || n >= t->ncolumns ||
-		    !find_column(t, query_span(q, K_COLUMN), &column) ||
-		    (!primary && (query_text(q, K_SUB_PART) || t->columns[column].nullable)))
-			usable = false;
-		else
-			key[n++] = column;
-	}
-	if (rc < 0)
+	while ((rc = query_next(q, err)) > 0)
+		take_part(q, t, &r);
+	if (rc < 0 || !(r.found || r.usable))
 		return rc;
-	if (usable && n) {
-		t->key = key;
-		t->nkey = n;
-		for (uint32_t i = 0; i < n; i++)
-			t->columns[key[i]].key_seq = i + 1;
-	}
+	t->key = r.key;
+	t->nkey = r.n;
+	for (uint32_t i = 0; i < r.n; i++)
+		t->columns[r.key[i]].key_seq = i + 1;
 	return 0;
 }
 

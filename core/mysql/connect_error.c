@@ -106,6 +106,9 @@ int connect_fail(struct source *s, MYSQL *m, const struct auth *a, struct err *e
 	if (code == CR_PLUGIN_NOT_ALLOWED)
 		text = "the server is too old: it does not negotiate the authentication method";
 	const char *hint = "";
+	/* The library tells the errno of the moment, not that of the connection. */
+	if (code == CR_CONNECTION_ERROR && strstr(text, "Can't connect"))
+		text = "refused, or no way to it";
 	if (kind == ERR_SOURCE_AUTH && s->options.tls.mode == SOURCE_TLS_DISABLED)
 		hint = " (without TLS; the account may require it)";
 	return err_set(err, kind_errno(kind), kind, "cannot connect to %s: %s (error %u)%s", s->name,

@@ -84,12 +84,13 @@ int dump_fail(struct source *s, bool early, struct err *err)
 			       "%s: neither events nor heartbeats for %.1f s", name,
 			       (double)s->patience / USEC_PER_SEC);
 	unsigned code = mysql_errno(s->mysql);
-	const char *text = mysql_error(s->mysql);
+	char text[MYSQL_ERRMSG_SIZE];
+	snprintf(text, sizeof(text), "%s", mysql_error(s->mysql));
 	const struct err_kind *kind = dump_error_kind(code, text);
 	/* The user has logged in: this denial is about the binlog. */
 	if (kind == ERR_SOURCE_GRANT) {
 		char who[300], account[256];
-		snprintf(account, sizeof(account), "%s@%%", s->options.user);
+		source_account(s, account, sizeof(account));
 		return err_set(err, -EACCES, kind,
 			       "%s may not read the binlog: %s (error %u); to mend it: GRANT "
 			       "REPLICATION SLAVE ON *.* TO %s",

@@ -21,11 +21,11 @@ static int kind_errno(const struct err_kind *kind)
 	return kind == ERR_MEMORY ? -ENOMEM : -EIO;
 }
 
-/* The account we act as; the connection still works after a refusal. */
-static void current_user(struct source *s, char *out, size_t size)
+void source_account(struct source *s, char *out, size_t size)
 {
 	static const char sql[] = "SELECT CURRENT_USER()";
 	snprintf(out, size, "%s@%%", s->options.user);
+	source_enter(s, 0, s->options.read_timeout);
 	if (mysql_real_query(s->mysql, sql, sizeof(sql) - 1))
 		return;
 	MYSQL_RES *res = mysql_store_result(s->mysql);
@@ -48,7 +48,7 @@ int source_fail(struct source *s, struct err *err, const char *doing)
 	snprintf(text, sizeof(text), "%s", mysql_error(s->mysql));
 	const struct err_kind *kind = query_error_kind(code);
 	if (kind == ERR_SOURCE_GRANT) {
-		current_user(s, account, sizeof(account));
+		source_account(s, account, sizeof(account));
 		query_error_grant(code, text, account, grant, sizeof(grant));
 	}
 	return err_set(err, kind_errno(kind), kind, "%s: %s: %s (error %u)%s%s", s->name, doing,

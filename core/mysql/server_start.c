@@ -94,6 +94,31 @@ static bool inside_group(const char *type)
 	return false;
 }
 
+/* What the server says behind "Error when executing command SHOW BINLOG EVENTS: ". */
+static const char *last_words(const char *text)
+{
+	const char *p = strstr(text, "BINLOG EVENTS: ");
+	return p ? p + strlen("BINLOG EVENTS: ") : text;
+}
+
+/* The event at the place: it must begin there, and begin a group. */
+static int check_event(struct source *s, const struct binlog_pos *at, const struct query *q,
+		       struct err *err)
+{
+	const char *type = query_text(q, 2) ? query_text(q, 2) : "";
+	/* MySQL looks for the next event on its own where the offset is in the file's head. */
+	if (query_u64(q, 1) != at->pos)
+		return err_set(err, -EINVAL, ERR_SOURCE_POSITION,
+			       "%s: %s:%llu is not the start of an event; the next is at %llu",
+			       source_name(s), at->file, (unsigned long long)at->pos,
+			       (unsigned long long)query_u64(q, 1));
+	if (inside_group(type))
+		return err_set(err, -EINVAL, ERR_SOURCE_POSITION,
+			       "%s: %s:%llu is not the end of a transaction: the event there is %s",
+			       source_name(s), at->file, (unsigned long long)at->pos, type);
+	return 0;
+}
+
 /* The place is the end of a group: what comes next begins one, or nothing comes. */
 static int check_boundary(struct source *s, const struct binlog_pos *at, struct err *err)
 {
@@ -109,21 +134,15 @@ static int check_boundary(struct source *s, const struct binlog_pos *at, struct 
 	if (rc && why.kind == ERR_SOURCE_QUERY)
 		return err_set(err, -EINVAL, ERR_SOURCE_POSITION,
 			       "%s: %s:%llu is not the start of an event: %s", source_name(s),
-			       at->file, (unsigned long long)at->pos, why.text);
+			       at->file, (unsigned long long)at->pos, last_words(why.text));
 	if (rc) {
-		*err = why;
+		if (err)
+			*err = why;
 		return rc;
 	}
 	rc = query_next(&q, err);
-	if (rc > 0) {
-		const char *type = query_text(&q, 2) ? query_text(&q, 2) : "";
-		rc = 0;
-		if (inside_group(type))
-			rc = err_set(err, -EINVAL, ERR_SOURCE_POSITION,
-				     "%s: %s:%llu is not the end of a transaction: the event "
-				     "there is %s",
-				     source_name(s), at->file, (unsigned long long)at->pos, type);
-	}
+	if (rc > 0)
+		rc = check_event(s, at, &q, err);
 	query_end(&q);
 	return rc;
 }

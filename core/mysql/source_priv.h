@@ -41,6 +41,9 @@ bool source_stopped(const struct source *s);
  */
 int source_fail(struct source *s, struct err *err, const char *doing);
 
+/* CURRENT_USER(), after a refusal too; user@% where the connection is no more. */
+void source_account(struct source *s, char *out, size_t size);
+
 /* The library's own numbers (errmsg.h) and the servers' that need a meaning. */
 enum {
 	SERVER_ERR_CON_COUNT = 1040,

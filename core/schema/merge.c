@@ -7,15 +7,18 @@
  * number of columns and on each column's kind; lengths may differ (a VARCHAR widened
  * since), as the rows are read by the event's.
  *
- * Hidden columns are in the event and not in the catalogue. The servers keep them
- * behind all others:
- *   MariaDB  DB_ROW_HASH_n (bigint unsigned) of a UNIQUE key over a long column, and
- *            row_start, row_end (timestamp(6), or bigint unsigned for transaction ids)
- *            of a table WITH SYSTEM VERSIONING
- *   MySQL    the expression of a functional index, of any type
+ * Hidden columns are in the event and not in the catalogue:
+ *   MariaDB  behind all others, first row_start and row_end (timestamp(6), or bigint
+ *            unsigned for transaction ids) of a table WITH SYSTEM VERSIONING, then
+ *            DB_ROW_HASH_n (bigint unsigned) of UNIQUE keys over long columns. The
+ *            event's key has row_end in it.
+ *   MySQL    the expression of a functional index, of any type, named by 32 hexadecimal
+ *            digits (8.0.15) or "!hidden!..."; in 8.0.15 anywhere, but then
+ *            ORDINAL_POSITION counts it; in 9.7 no longer in the event.
  */
 #include "core/schema/schema_priv.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -71,6 +74,20 @@ static bool is_version_name(struct span name)
 	return span_is(name, "row_start") || span_is(name, "row_end");
 }
 
+static bool is_expression_name(struct span name)
+{
+	size_t hex = 0;
+	while (hex < name.len && name.p[hex] < 0x80 && isxdigit(name.p[hex]))
+		hex++;
+	return name.len == 32 && hex == 32;
+}
+
+/* A name that hidden columns have and a user's own may have as well. */
+static bool is_doubtful_name(struct span name)
+{
+	return is_version_name(name) || is_expression_name(name);
+}
+
 /* Is something needed of the column that its event does not tell? */
 static bool needs_catalog(const struct table *map, const struct column *c)
 {
@@ -86,8 +103,7 @@ enum merge_need merge_need(const struct table *map)
 	for (uint32_t i = 0; i < map->ncolumns; i++) {
 		if (needs_catalog(map, &map->columns[i]))
 			return MERGE_CATALOG;
-		/* They may be the user's own columns or hidden ones. */
-		if (is_version_name(map->columns[i].name) && need == MERGE_NOTHING)
+		if (is_doubtful_name(map->columns[i].name) && need == MERGE_NOTHING)
 			need = MERGE_IF_THERE;
 	}
 	return need;
@@ -167,36 +183,55 @@ static bool kind_fits(struct span data_type, uint8_t type)
 static const struct catalog_column *find_column(const struct table *map,
 						const struct catalog_table *cat, uint32_t i)
 {
-	if (!map->names_known)
-		return i < cat->ncolumns ? &cat->columns[i] : NULL;
 	struct span name = map->columns[i].name;
+	if (!map->names_known && map->ncolumns == cat->ncolumns)
+		return &cat->columns[i];
 	for (uint32_t k = 0; k < cat->ncolumns; k++) {
-		struct span other = cat->columns[k].name;
-		if (other.len == name.len && !memcmp(other.p, name.p, name.len))
-			return &cat->columns[k];
+		const struct catalog_column *c = &cat->columns[k];
+		if (!map->names_known && c->place == i)
+			return c;
+		if (map->names_known && c->name.len == name.len &&
+		    !memcmp(c->name.p, name.p, name.len))
+			return c;
 	}
 	return NULL;
 }
 
-/* May the event's column, which the catalogue does not show, be a hidden one? */
-static bool hidden_fits(const struct table *map, const struct catalog_table *cat, uint32_t i)
+/* With names unknown: does the number of columns leave no doubt which are hidden? */
+static bool number_fits(const struct table *map, const struct catalog_table *cat)
 {
-	const struct column *c = &map->columns[i];
-	if (map->names_known)
-		return c->hidden || !needs_catalog(map, c) || is_version_name(c->name);
-	/* An expression of a functional index has any type, so that only the versioned
-	 * table's are known. */
-	return !cat->versioned || c->type == COLUMN_TIMESTAMP2 || c->type == COLUMN_LONGLONG;
+	uint32_t last = cat->ncolumns ? cat->columns[cat->ncolumns - 1].place : 0;
+	if (map->ncolumns == cat->ncolumns)
+		return true;
+	if (map->ncolumns < cat->ncolumns || last >= map->ncolumns)
+		return false;
+	uint32_t hidden = map->ncolumns - cat->ncolumns;
+	return hidden == cat->hidden_by_keys ||
+	       (cat->versioned && (hidden == 2 || hidden == 2 + cat->hidden_by_keys));
+}
+
+/*
+ * The event's column has no match in the catalogue. Hidden, or gone since? By place
+ * number_fits() has decided; by name the table must have what brings such columns.
+ */
+static bool is_hidden(const struct table *map, const struct catalog_table *cat,
+		      const struct column *c)
+{
+	return c->hidden || !map->names_known || (cat->versioned && is_version_name(c->name)) ||
+	       (cat->hidden_by_keys && is_expression_name(c->name));
 }
 
 /* -1: they fit; else as merge_catalog()'s *ret_column. */
 static int64_t first_difference(const struct table *map, const struct catalog_table *cat)
 {
-	if (!map->names_known && map->ncolumns < cat->ncolumns)
+	if (!map->names_known && !number_fits(map, cat))
 		return UINT32_MAX;
 	for (uint32_t i = 0; i < map->ncolumns; i++) {
-		const struct catalog_column *c = find_column(map, cat, i);
-		if (c ? !kind_fits(c->data_type, map->columns[i].type) : !hidden_fits(map, cat, i))
+		const struct column *c = &map->columns[i];
+		const struct catalog_column *from = find_column(map, cat, i);
+		if (from && !kind_fits(from->data_type, c->type))
+			return i;
+		if (!from && !is_hidden(map, cat, c) && needs_catalog(map, c))
 			return i;
 	}
 	return -1;
@@ -233,12 +268,14 @@ struct table *merge_map(const struct table *map, struct arena *arena)
 	if (!t)
 		return NULL;
 	*t = *map;
+	t->nkey = 0;
 	t->columns = arena_alloc(arena, (map->ncolumns + 1) * sizeof(*t->columns));
 	t->key = arena_alloc(arena, (map->nkey + 1) * sizeof(*t->key));
 	if (!t->columns || !t->key || !copy_span(arena, &t->db) || !copy_span(arena, &t->name))
 		return NULL;
-	if (map->nkey)
-		memcpy(t->key, map->key, map->nkey * sizeof(*t->key));
+	for (uint32_t i = 0; i < map->nkey; i++) /* what is never published is no key */
+		if (!map->columns[map->key[i]].hidden)
+			t->key[t->nkey++] = map->key[i];
 	for (uint32_t i = 0; i < map->ncolumns; i++) {
 		struct column *c = &t->columns[i];
 		*c = map->columns[i];
@@ -304,7 +341,7 @@ static void mix_column(const struct table *map, const struct catalog_table *cat,
 		fill_column(map, from, c);
 		return;
 	}
-	c->hidden |= !map->names_known || is_version_name(c->name);
+	c->hidden = is_hidden(map, cat, c);
 	if (is_text(c) && !c->collation)
 		c->charset = CHARSET_BINARY;
 }

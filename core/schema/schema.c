@@ -149,8 +149,10 @@ static int say_mismatch(struct schema *s, const struct table *map,
 	buf_printf(b, "the rows of %.*s.%.*s do not fit its definition on the server: ",
 		   (int)map->db.len, (const char *)map->db.p, (int)map->name.len,
 		   (const char *)map->name.p);
-	if (column < cat->ncolumns)
+	if (column < map->ncolumns)
 		buf_printf(b, "column %u differs; ", column + 1);
+	else if (map->ncolumns > cat->ncolumns)
+		buf_lit(b, "the user may not see all columns, or some were dropped since; ");
 	buf_printf(b, "the binlog has %u columns (", map->ncolumns);
 	shape_describe_map(map, LIMIT, b);
 	buf_printf(b, "), the server now %u (", cat->ncolumns);
