@@ -27,8 +27,8 @@ enum statement_kind {
 	STATEMENT_DEFINITION,       /* CREATE, ALTER, DROP, …: no row change in the text */
 	STATEMENT_DEFINITION_OPENS, /* CREATE TABLE … START TRANSACTION: rows follow */
 	STATEMENT_CHANGE,  /* row changes, or what may cause them (SELECT f()) */
-	STATEMENT_EMPTIED, /* DELETE FROM `db`.`table` and nothing else: how servers say
-			      that a MEMORY table was emptied by a restart */
+	STATEMENT_EMPTIED, /* DELETE FROM `db`.`table` and nothing else: what MySQL up to 8.0
+			      writes, too, when it finds a MEMORY table empty after a start */
 	STATEMENT_OTHER,   /* none of these: what it means depends on where it stands */
 };
 

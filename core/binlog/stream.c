@@ -75,8 +75,8 @@ const char *stream_where(const struct stream *s, uint64_t pos, char *out, size_t
 	char gtid[GTID_TEXT_MAX] = "";
 	if (s->in_group)
 		gtid_format(&s->group.gtid, gtid);
-	snprintf(out, size, gtid[0] ? "%s:%llu (gtid %s)" : "%s:%llu", s->at.file,
-		 (unsigned long long)pos, gtid);
+	snprintf(out, size, gtid[0] ? "%s:%llu (gtid %s)" : "%s:%llu",
+		 s->at.file[0] ? s->at.file : "(first file)", (unsigned long long)pos, gtid);
 	return out;
 }
 
@@ -293,6 +293,13 @@ static int feed_gtid(struct stream *s, struct step *step, struct err *err)
 /* A change that the source logged as a statement. Its text may hold data: the verb only. */
 static int statement_change(struct err *err, const struct query *q, const struct statement *st)
 {
+	if (st->kind == STATEMENT_EMPTIED)
+		return err_set(err, -EINVAL, ERR_EVENT_STATEMENT,
+			       "%.*s was logged as a statement: either by a session that had "
+			       "binlog_format=STATEMENT or MIXED, or by the server itself, which found "
+			       "this MEMORY table empty after a restart",
+			       (int)(q->text.len < 300 ? q->text.len : 300),
+			       (const char *)q->text.p);
 	return err_set(err, -EINVAL, ERR_EVENT_STATEMENT,
 		       "%.*s statement (default database '%.*s') was logged as a statement: the "
 		       "session that ran it had binlog_format=STATEMENT or MIXED",
@@ -406,11 +413,11 @@ static int feed_query(struct stream *s, struct step *step, struct err *err)
 	case STATEMENT_DEFINITION:
 	case STATEMENT_DEFINITION_OPENS:
 		return feed_definition(s, &q, &st, step, err);
-	case STATEMENT_EMPTIED: /* the server's own words only where no BEGIN stands */
-	case STATEMENT_OTHER:   /* SET PASSWORD and the like; in a group it may be anything */
+	case STATEMENT_OTHER: /* SET PASSWORD and the like; in a group it may be anything */
 		if (s->state != INSIDE)
 			return feed_definition(s, &q, &st, step, err);
-		return statement_change(err, &q, &st);
+		break;
+	case STATEMENT_EMPTIED:
 	case STATEMENT_CHANGE:
 		break;
 	}
