@@ -131,7 +131,7 @@ def value_expression(column, data_type):
     if data_type in ("float", "double"):
         return f"{c}+0e0"
     if data_type in ("enum", "set", "bit", "year"):
-        return f"{c}+0"
+        return f"CAST({c} AS UNSIGNED)"
     if data_type == "json":
         return f"CONVERT({c} USING utf8mb4)"
     if data_type in ("uuid", "inet4", "inet6"):
@@ -146,7 +146,7 @@ def values(source, table, columns):
     """Rows in the order of `id`: numbers and times as text, strings in hexadecimal, floats as
     the shortest text of the double they are, JSON as its compact text, NULL as ~."""
     expressions = ", ".join(value_expression(n, t) for n, t, *_ in columns)
-    for row in source.sql(f"SELECT {expressions} FROM v.`{table}` ORDER BY 1"):
+    for row in source.sql(f"SELECT {expressions} FROM v.`{table}` ORDER BY id"):
         out = []
         for value, (_, data_type, *_) in zip(row, columns):
             if value is None:
