@@ -148,12 +148,14 @@ static int producer_start(struct kafka *k, struct err *err)
 	(void)rd_kafka_conf_interceptor_add_on_new(conf, "state", on_new, k);
 
 	k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-	if (!k->rk) {
-		bool tls = strstr(text, "ssl") || strstr(text, "SSL");
-		rd_kafka_conf_destroy(conf);
-		return err_set(err, -EINVAL, tls ? ERR_PIPE_SECURITY : ERR_TASK_INVALID,
-			       "the Kafka producer cannot be made: %s", text);
-	}
+	/*
+	 * librdkafka 2.0.2 has freed the interceptors when it fails, so that destroying
+	 * conf would free them again: it is left alone. kafka_conf.c tried the settings,
+	 * what remains is a system out of threads or memory.
+	 */
+	if (!k->rk)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "the Kafka producer cannot be made: %s",
+			       text);
 	rd_kafka_set_log_queue(k->rk, NULL);
 	static const uint64_t one = 1;
 	k->mainq = rd_kafka_queue_get_main(k->rk);

@@ -39,7 +39,7 @@ enum { MESSAGE_MAX_DEFAULT = 100000000 };
 static const struct pipe_pair defaults[] = {
 	{"client.id", "mysql-replicator"},
 	{"compression.type", "lz4"},
-	{"linger.ms", "5"},
+	{"linger.ms", "2"},
 	{"batch.size", "1000000"},
 	{"batch.num.messages", "10000"},
 	{"partitioner", "murmur2_random"}, /* as Java clients do */
@@ -181,9 +181,29 @@ static int set_all(rd_kafka_conf_t *conf, const struct pipe_options *opt, struct
 	if (rc == 0 && opt->batch_bytes && opt->batch_bytes < kafka_conf_size(conf, "batch.size"))
 		rc = set_size(conf, "batch.size", opt->batch_bytes, err);
 	if (rc == 0)
-		rc = set(conf, "bootstrap.servers", opt->brokers ? opt->brokers : "",
-			 ERR_TASK_INVALID, "pipe.brokers", err);
-	return rc == 0 ? set_security(conf, opt, err) : rc;
+		rc = set_security(conf, opt, err);
+	return rc;
+}
+
+/*
+ * Makes a producer that knows no broker and drops it: the library looks at certificates,
+ * keys and mechanisms only then. The real producer must not be the first to fail, see
+ * producer_start() in kafka.c.
+ */
+static int try_security(const rd_kafka_conf_t *conf, const struct pipe_options *opt,
+			struct err *err)
+{
+	char text[512];
+	rd_kafka_conf_t *copy = rd_kafka_conf_dup(conf);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, copy, text, sizeof(text));
+	if (rk) {
+		rd_kafka_destroy(rk);
+		return 0;
+	}
+	rd_kafka_conf_destroy(copy);
+	bool tls = opt->tls.mode != PIPE_TLS_DISABLED && strcasestr(text, "ssl");
+	return err_set(err, -EINVAL, tls ? ERR_PIPE_SECURITY : ERR_TASK_INVALID,
+		       "pipe.security: %s", text);
 }
 
 int kafka_conf_make(const struct pipe_options *opt, rd_kafka_conf_t **ret, struct err *err)
@@ -193,6 +213,11 @@ int kafka_conf_make(const struct pipe_options *opt, rd_kafka_conf_t **ret, struc
 			       "pipe.brokers is empty: name at least one broker as host:port");
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	int rc = set_all(conf, opt, err);
+	if (rc == 0 && (opt->tls.mode != PIPE_TLS_DISABLED || opt->sasl.mechanism))
+		rc = try_security(conf, opt, err);
+	if (rc == 0)
+		rc = set(conf, "bootstrap.servers", opt->brokers, ERR_TASK_INVALID, "pipe.brokers",
+			 err);
 	if (rc < 0) {
 		rd_kafka_conf_destroy(conf);
 		return rc;

@@ -57,6 +57,7 @@ struct kafka {
 	struct kafka_topic *topics; /* by number */
 	uint32_t ntopics;
 	uint32_t opening; /* topics neither READY nor FAILED */
+	int32_t answered_by; /* the broker that told metadata last */
 
 	_Atomic int brokers_up; /* connections past their handshake and authentication */
 	bool was_up;

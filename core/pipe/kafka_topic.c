@@ -164,6 +164,7 @@ static bool topic_lookup(struct kafka *k, struct kafka_topic *t)
 	}
 	code = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 	int n = md->topic_cnt == 1 ? md->topics[0].partition_cnt : 0;
+	k->answered_by = md->orig_broker_id;
 	rd_kafka_metadata_destroy(md);
 	switch (code) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -244,6 +245,9 @@ static void topics_describe(struct kafka *k, struct kafka_topic **found, size_t 
 	for (size_t i = 0; i < n; i++)
 		res[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, found[i]->name);
 	rd_kafka_AdminOptions_t *o = admin_options(k, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	/* Any broker can tell; by default the library would wait to know the controller. */
+	char text[128];
+	(void)rd_kafka_AdminOptions_set_broker(o, k->answered_by, text, sizeof(text));
 	rd_kafka_DescribeConfigs(k->rk, res, n, o, k->adminq);
 	rd_kafka_AdminOptions_destroy(o);
 	rd_kafka_ConfigResource_destroy_array(res, n);
