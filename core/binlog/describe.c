@@ -198,7 +198,7 @@ static void describe_signs(struct describer *d)
 
 /* --- character sets --------------------------------------------------------------- */
 
-/* MariaDB counts GEOMETRY among the character columns, MySQL does not. */
+/* MariaDB counts GEOMETRY among the character columns, MySQL does not, but VECTOR. */
 static bool is_character(const struct column *col, enum flavor flavor)
 {
 	switch (col->type) {
@@ -207,6 +207,7 @@ static bool is_character(const struct column *col, enum flavor flavor)
 	case COLUMN_BLOB:
 	case COLUMN_VARCHAR_COMPRESSED:
 	case COLUMN_BLOB_COMPRESSED:
+	case COLUMN_VECTOR:
 		return true;
 	case COLUMN_GEOMETRY:
 		return flavor == FLAVOR_MARIADB;
@@ -226,10 +227,16 @@ static bool in_class(const struct describer *d, const struct column *col, bool l
 	return labelled ? is_labelled(col) : is_character(col, d->format->flavor);
 }
 
+/* They are counted, but are no text. */
+static bool is_text(const struct column *col)
+{
+	return col->type != COLUMN_GEOMETRY && col->type != COLUMN_VECTOR;
+}
+
 static void set_collation(struct column *col, uint64_t collation)
 {
 	col->collation = collation <= UINT32_MAX ? (uint32_t)collation : 0;
-	if (col->type != COLUMN_GEOMETRY)
+	if (is_text(col))
 		col->charset = (uint8_t)collation_charset(col->collation);
 }
 
@@ -277,7 +284,7 @@ static bool describe_charsets_of(struct describer *d, struct span general, struc
 		if (!in_class(d, col, labelled))
 			continue;
 		if (!general.p && !each.p)
-			known = known && col->type == COLUMN_GEOMETRY;
+			known = known && !is_text(col);
 		if (!known) {
 			col->collation = 0;
 			col->charset = CHARSET_NONE;

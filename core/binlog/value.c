@@ -230,6 +230,74 @@ static int value_year(struct cursor *c, struct value *ret, struct err *err)
 	return c->failed ? value_short(err) : 0;
 }
 
+static int value_unsupported(const struct column *col, struct err *err)
+{
+	return err_set(err, -ENOTSUP, ERR_TYPE_UNSUPPORTED, "%s (type %u) is not supported",
+		       type_name(col->type), col->type);
+}
+
+/* Bytes of a value of fixed size; 0: it has a length, or is of no type that we know. */
+static size_t fixed_size(const struct column *col)
+{
+	switch (col->type) {
+	case COLUMN_TINY:
+	case COLUMN_YEAR:
+		return 1;
+	case COLUMN_SHORT:
+		return 2;
+	case COLUMN_INT24:
+	case COLUMN_DATE:
+		return 3;
+	case COLUMN_LONG:
+	case COLUMN_FLOAT:
+		return 4;
+	case COLUMN_LONGLONG:
+	case COLUMN_DOUBLE:
+		return 8;
+	case COLUMN_TIME2:
+		return 3 + temporal_fraction_size(col->scale);
+	case COLUMN_DATETIME2:
+		return 5 + temporal_fraction_size(col->scale);
+	case COLUMN_TIMESTAMP2:
+		return 4 + temporal_fraction_size(col->scale);
+	case COLUMN_NEWDECIMAL:
+		return decimal_size(col->precision, col->scale);
+	case COLUMN_BIT:
+		return (col->bits + 7u) / 8;
+	case COLUMN_ENUM:
+	case COLUMN_SET:
+		return col->max_bytes;
+	default:
+		return 0;
+	}
+}
+
+int value_skip(struct cursor *c, const struct column *col, struct err *err)
+{
+	size_t size = fixed_size(col);
+	switch (col->type) {
+	case COLUMN_STRING:
+	case COLUMN_VARCHAR:
+	case COLUMN_VARCHAR_COMPRESSED:
+		size = col->max_bytes > 255 ? cursor_le16(c) : cursor_u8(c);
+		break;
+	case COLUMN_BLOB:
+	case COLUMN_BLOB_COMPRESSED:
+	case COLUMN_JSON:
+	case COLUMN_GEOMETRY:
+	case COLUMN_VECTOR:
+		if (col->max_bytes < 1 || col->max_bytes > 4)
+			return value_failed(-EBADMSG, col, err);
+		size = (size_t)cursor_le(c, col->max_bytes);
+		break;
+	default:
+		if (size == 0)
+			return value_unsupported(col, err);
+	}
+	cursor_skip(c, size);
+	return c->failed ? value_short(err) : 0;
+}
+
 int value_read(struct cursor *c, const struct column *col, struct arena *arena, struct value *ret,
 	       struct err *err)
 {
@@ -277,7 +345,6 @@ int value_read(struct cursor *c, const struct column *col, struct arena *arena, 
 	case COLUMN_YEAR:
 		return value_year(c, ret, err);
 	default:
-		return err_set(err, -ENOTSUP, ERR_TYPE_UNSUPPORTED, "%s (type %u) is not supported",
-			       type_name(col->type), col->type);
+		return value_unsupported(col, err);
 	}
 }

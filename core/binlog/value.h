@@ -24,4 +24,10 @@
 int value_read(struct cursor *c, const struct column *col, struct arena *arena, struct value *ret,
 	       struct err *err) MR_MUST_CHECK;
 
+/*
+ * Steps over such a value without looking at it: compressed columns too. 0, or -errno as
+ * above (-ENOTSUP where the column's metadata does not tell the value's size).
+ */
+int value_skip(struct cursor *c, const struct column *col, struct err *err) MR_MUST_CHECK;
+
 #endif

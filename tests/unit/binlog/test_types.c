@@ -83,7 +83,8 @@ static bool contains(const char *text, const char *part)
 
 static enum charset expected_charset(const struct expected_column *c)
 {
-	if (contains(c->data_type, "binary") || contains(c->data_type, "blob"))
+	if (contains(c->data_type, "binary") || contains(c->data_type, "blob") ||
+	    strcmp(c->data_type, "uuid") == 0 || strncmp(c->data_type, "inet", 4) == 0)
 		return CHARSET_BINARY;
 	if (strncmp(c->charset, "utf8", 4) == 0 || strcmp(c->charset, "ascii") == 0)
 		return CHARSET_UTF8;
@@ -133,11 +134,9 @@ static bool is_number(const struct expected_column *x)
 	       contains(x->data_type, "float") || contains(x->data_type, "double");
 }
 
-/* MariaDB's uuid and inet types have a character set of their own making in the event. */
 static bool charset_checked(const struct expected_column *x)
 {
-	return strcmp(x->data_type, "uuid") != 0 && strncmp(x->data_type, "inet", 4) != 0 &&
-	       strcmp(x->data_type, "vector") != 0 && expected_charset(x) != CHARSET_NONE;
+	return expected_charset(x) != CHARSET_NONE;
 }
 
 static void check_full(const struct table *t, const struct expected *x)
