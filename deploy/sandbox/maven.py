@@ -86,7 +86,7 @@ def _copy(work: pathlib.Path, wanted) -> None:
         "<packaging>pom</packaging><dependencies>\n" + "\n".join(entries) +
         "\n</dependencies></project>\n", encoding="ascii")
     done = subprocess.run(
-        ["mvn", "--batch-mode", "--quiet", "--file", str(pom), PLUGIN,
+        ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(pom), PLUGIN,
          f"-DoutputDirectory={work}/jars", "-Dmdep.prependGroupId=true"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=1800, check=False)
