@@ -25,7 +25,7 @@ enum put_status {
 	PUT_BAD_TEXT,     /* not valid in the column's character set */
 	PUT_BAD_LABEL,    /* ENUM or SET: a number for which there is no label */
 	PUT_BAD_DATE,     /* compat exact: a day that no calendar has */
-	PUT_BAD_TIME,     /* compat exact: a TIME that is no time of the day */
+	PUT_BAD_RANGE,    /* compat exact: beyond what time.precision.mode holds */
 	PUT_BAD_GEOMETRY, /* shorter than its own head */
 	PUT_BAD_VECTOR,   /* not a whole number of floats */
 	PUT_BAD_KIND,     /* not a kind of value that the column can have */

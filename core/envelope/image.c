@@ -139,9 +139,9 @@ static const char *status_text(enum put_status status)
 		return "its number has no label in the table's definition";
 	case PUT_BAD_DATE:
 		return "its date is in no calendar; compat \"lossless\" keeps it as text";
-	case PUT_BAD_TIME:
-		return "its TIME is not within a day, as this time.precision.mode and compat "
-		       "\"exact\" ask";
+	case PUT_BAD_RANGE:
+		return "its value is beyond what this time.precision.mode holds with compat "
+		       "\"exact\"";
 	case PUT_BAD_GEOMETRY:
 		return "its bytes are no geometry";
 	case PUT_BAD_VECTOR:

@@ -251,7 +251,19 @@ static enum put_status put_datetime_usec(struct buf *b, const struct plan_column
 	return PUT_OK;
 }
 
-/* Nanoseconds. The number is exact beyond 64 bits too (before 1677, after 2262). */
+/*
+ * A value beyond what its form holds: Debezium makes it null and logs that, or, where the
+ * column is NOT NULL, stops.
+ */
+static enum put_status put_out_of_range(struct buf *b, const struct plan_column *c)
+{
+	if (!c->nullable)
+		return PUT_BAD_RANGE;
+	buf_lit(b, "null");
+	return PUT_OK;
+}
+
+/* Nanoseconds. The number is right beyond 64 bits too (before 1677, after 2262). */
 static void put_nsec(struct buf *b, int64_t usec)
 {
 	json_put_i64(b, usec);
@@ -266,7 +278,10 @@ static enum put_status put_datetime_nsec(struct buf *b, const struct plan_column
 	enum put_status status;
 	if (!read_civil(b, c, v, "0", &t, &status))
 		return status;
-	put_nsec(b, usec_of(&t));
+	int64_t usec = usec_of(&t);
+	if (is_exact(c) && (usec < INT64_MIN / 1000 || usec > INT64_MAX / 1000))
+		return put_out_of_range(b, c);
+	put_nsec(b, usec);
 	return PUT_OK;
 }
 
@@ -354,7 +369,7 @@ static enum put_status put_time_connect(struct buf *b, const struct plan_column 
 					const struct value *v)
 {
 	if (is_exact(c) && !of_one_day(v->i))
-		return PUT_BAD_TIME;
+		return put_out_of_range(b, c);
 	return put_time_msec(b, c, v);
 }
 
@@ -363,7 +378,7 @@ static enum put_status put_time_iso(struct buf *b, const struct plan_column *c,
 				    const struct value *v)
 {
 	if (is_exact(c) && !of_one_day(v->i))
-		return PUT_BAD_TIME;
+		return put_out_of_range(b, c);
 	uint64_t usec = v->i < 0 ? -(uint64_t)v->i : (uint64_t)v->i;
 	if (is_exact(c) && usec == (uint64_t)USEC_PER_DAY)
 		usec = 0;

@@ -81,12 +81,25 @@ static void datetimes(void **state)
 	v = value_civil(VALUE_DATETIME, 4, (struct civil){1970, 1, 1, 0, 0, 0, 0});
 	check_modes(c, v,
 		    (const char *const[MODES]){"0", NULL, NULL, "\"1970-01-01T00:00:00Z\"", "0"});
-	/* Beyond what 64 bits of nanoseconds hold. */
-	v = value_civil(VALUE_DATETIME, 6, (struct civil){9999, 12, 31, 23, 59, 59, 999999});
+	c.scale = 6;
+	v = value_civil(VALUE_DATETIME, 6, (struct civil){2262, 4, 11, 23, 47, 16, 854775});
 	check_modes(c, v,
-		    (const char *const[MODES]){"253402300799999999", NULL, "253402300799999",
-					       "\"9999-12-31T23:59:59.999999Z\"",
-					       "253402300799999999", "253402300799999999000"});
+		    (const char *const[MODES]){"9223372036854775", NULL, "9223372036854",
+					       "\"2262-04-11T23:47:16.854775Z\"",
+					       "9223372036854775", "9223372036854775000"});
+	/* Beyond what 64 bits of nanoseconds hold. */
+	struct envelope_options o = options(ENVELOPE_TIME_NANOSECONDS, ENVELOPE_LOSSLESS);
+	struct envelope_options exact = options(ENVELOPE_TIME_NANOSECONDS, ENVELOPE_EXACT);
+	v = value_civil(VALUE_DATETIME, 6, (struct civil){9999, 12, 31, 23, 59, 59, 999999});
+	check_value(&o, c, v, "253402300799999999000");
+	check_value(&exact, c, v, NULL);
+	c.nullable = true;
+	check_value(&exact, c, v, "null");
+	v = value_civil(VALUE_DATETIME, 6, (struct civil){1000, 1, 1, 0, 0, 0, 0});
+	check_value(&o, c, v, "-30610224000000000000");
+	check_value(&exact, c, v, "null");
+	o.time = ENVELOPE_TIME_MICROSECONDS;
+	check_value(&o, c, v, "-30610224000000000");
 }
 
 static void times(void **state)
@@ -141,6 +154,11 @@ static void times_beyond_a_day(void **state)
 			if (mode == ENVELOPE_TIME_ISOSTRING)
 				want = midnight ? "\"00:00:00Z\"" : NULL;
 			check_value(&o, c, v, want);
+			if (!want) {
+				c.nullable = true;
+				check_value(&o, c, v, "null");
+				c.nullable = false;
+			}
 		}
 	}
 }
