@@ -412,14 +412,14 @@ static void test_ticks(void **state)
 	position_clear(&p);
 
 	/* A failed save is tried again. */
-	p = position_at("b.3", 4, NULL);
+	p = position_at("b.2", 5, NULL);
 	assert_int_equal(ledger_init(&l, &p), 0);
 	assert_int_equal(mkdir(in_dir("position.json.tmp"), 0700), 0);
 	assert_int_equal(checkpoint_flush(c, &l, &err), -EISDIR);
 	assert_ptr_equal(err.kind, ERR_STATE_IO);
 	rmdir(in_dir("position.json.tmp"));
 	assert_int_equal(checkpoint_flush(c, &l, &err), 1);
-	assert_saved(c, "b.3", 4, NULL);
+	assert_saved(c, "b.2", 5, NULL);
 	ledger_free(&l);
 	position_clear(&p);
 	position_clear(&start);
