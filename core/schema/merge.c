@@ -229,9 +229,10 @@ static int64_t first_difference(const struct table *map, const struct catalog_ta
 	for (uint32_t i = 0; i < map->ncolumns; i++) {
 		const struct column *c = &map->columns[i];
 		const struct catalog_column *from = find_column(map, cat, i);
-		if (from && !kind_fits(from->data_type, c->type))
-			return i;
-		if (!from && !is_hidden(map, cat, c) && needs_catalog(map, c))
+		/* What the event tells whole, a later catalogue cannot contradict. */
+		if (map->names_known && !needs_catalog(map, c))
+			continue;
+		if (from ? !kind_fits(from->data_type, c->type) : !is_hidden(map, cat, c))
 			return i;
 	}
 	return -1;
@@ -338,7 +339,8 @@ static void mix_column(const struct table *map, const struct catalog_table *cat,
 {
 	const struct catalog_column *from = find_column(map, cat, i);
 	if (from) {
-		fill_column(map, from, c);
+		if (kind_fits(from->data_type, c->type))
+			fill_column(map, from, c);
 		return;
 	}
 	c->hidden = is_hidden(map, cat, c);
