@@ -140,3 +140,47 @@ void trace(const char *server, const char *scenario, struct buf *out, struct err
 	}
 	dump_free(&d);
 }
+
+struct feed feed_open(const char *server, const char *scenario)
+{
+	struct feed f = {.dump = dump_load(server, scenario)};
+	stream_init(&f.stream, server_flavor(server), true);
+	return f;
+}
+
+bool feed_next(struct feed *f)
+{
+	struct span bytes;
+	if (!dump_next(&f->dump, &bytes))
+		return false;
+	if (stream_feed(&f->stream, bytes.p, bytes.len, &f->step, &f->err) < 0)
+		fail_msg("%s: %s", f->err.where, f->err.text);
+	return true;
+}
+
+void feed_until(struct feed *f, enum step_kind kind)
+{
+	while (feed_next(f))
+		if (f->step.kind == kind)
+			return;
+	fail_msg("no more %s", step_kind_name(kind));
+}
+
+int feed_event(struct feed *f, const void *bytes, size_t len)
+{
+	f->err = (struct err){0};
+	return stream_feed(&f->stream, bytes, len, &f->step, &f->err);
+}
+
+void feed_close(struct feed *f)
+{
+	dump_free(&f->dump);
+}
+
+int feed_made(struct feed *f, unsigned type, unsigned flags, uint32_t pos, const void *body,
+		     size_t len)
+{
+	uint8_t event[600];
+	size_t size = event_make(event, type, flags, 1, pos, body, len, f->stream.format.checksum);
+	return feed_event(f, event, size);
+}

@@ -46,4 +46,24 @@ void event_seal(uint8_t *event, size_t len);
  */
 void trace(const char *server, const char *scenario, struct buf *out, struct err *ret_err);
 
+/* A stream over a dump, step by step. */
+struct feed {
+	struct dump dump;
+	struct stream stream;
+	struct step step;
+	struct err err;
+};
+
+struct feed feed_open(const char *server, const char *scenario);
+/* The next event of the dump; fails the test when the stream refuses it. False at the end. */
+bool feed_next(struct feed *f);
+/* As far as the next step of this kind; fails where there is none. */
+void feed_until(struct feed *f, enum step_kind kind);
+/* Some other bytes. */
+int feed_event(struct feed *f, const void *bytes, size_t len);
+/* An event made by hand, ending at `pos`. */
+int feed_made(struct feed *f, unsigned type, unsigned flags, uint32_t pos, const void *body,
+	      size_t len);
+void feed_close(struct feed *f);
+
 #endif

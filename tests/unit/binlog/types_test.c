@@ -1,5 +1,5 @@
 /*
- * test_types.c - every type with its edge values, from bytes of real servers against
+ * types_test.c - every type with its edge values, from bytes of real servers against
  * what the same server answers to SELECT and information_schema (the .expect files).
  *
  * With binlog_row_metadata=FULL the table map has to say everything; with less, its flags
