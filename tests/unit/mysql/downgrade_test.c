@@ -21,10 +21,12 @@
 #define PASSWORD "correct-horse-battery"
 #define USER "repl"
 
-static int attempt(struct fake *f, enum source_tls_mode mode, struct err *err)
+/* trusted: the server's own certificate is given as `ca`. */
+static int attempt_host(struct fake *f, enum source_tls_mode mode, const char *host, bool trusted,
+			struct err *err)
 {
 	struct source_options o = {
-		.host = "127.0.0.1",
+		.host = host,
 		.user = USER,
 		.password = PASSWORD,
 		.tls.mode = mode,
@@ -34,11 +36,17 @@ static int attempt(struct fake *f, enum source_tls_mode mode, struct err *err)
 	struct source *s;
 	fake_start(f);
 	o.port = f->port;
+	o.tls.ca = trusted ? f->certificate : NULL;
 	assert_int_equal(source_new(&o, &s, err), 0);
 	int rc = source_connect(s, err);
 	source_free(s);
 	fake_stop(f);
 	return rc;
+}
+
+static int attempt(struct fake *f, enum source_tls_mode mode, struct err *err)
+{
+	return attempt_host(f, mode, "127.0.0.1", false, err);
 }
 
 static void assert_no_secret(const struct fake *f, const struct err *err)
@@ -60,6 +68,11 @@ static void assert_kind(const struct err *err, const struct err_kind *kind)
 }
 
 /* ------------------------------------------------------- no TLS offered */
+
+static void silent(struct fake *f)
+{
+	fake_drain(f);
+}
 
 static void greet_and_wait(struct fake *f)
 {
@@ -350,7 +363,7 @@ static void broken_handshake_sends_nothing(void **state)
 static void tls_then_switch(struct fake *f)
 {
 	fake_greet(f);
-	if (!fake_receive(f) || !fake_tls(f, "another.example"))
+	if (!fake_receive(f) || !fake_tls(f))
 		return;
 	if (!fake_receive(f))
 		return;
@@ -363,6 +376,7 @@ static void unverified_certificate_gets_nothing(void **state)
 {
 	(void)state;
 	struct fake f = {.script = tls_then_switch,
+			 .tls_name = "127.0.0.1",
 			 .capabilities = FAKE_USUAL | FAKE_SSL,
 			 .greeting_plugin = "mysql_native_password",
 			 .plugin = "mysql_native_password"};
@@ -374,12 +388,87 @@ static void unverified_certificate_gets_nothing(void **state)
 	fake_free(&f);
 }
 
+static void tls_then_native(struct fake *f)
+{
+	fake_greet(f);
+	if (!fake_receive(f) || !fake_tls(f) || !fake_receive(f))
+		return;
+	fake_switch(f, "mysql_native_password");
+	if (fake_receive(f))
+		fake_ok(f);
+}
+
+/* A certificate that is trusted, but another host's. */
+static void identity_is_the_host_name(void **state)
+{
+	(void)state;
+	const struct {
+		const char *name;
+		enum source_tls_mode mode;
+		bool trusted, accepted;
+	} cases[] = {
+		{"localhost", SOURCE_TLS_VERIFY_IDENTITY, true, true},
+		{"another.example", SOURCE_TLS_VERIFY_IDENTITY, true, false},
+		{"localhost", SOURCE_TLS_VERIFY_IDENTITY, false, false},
+		{"another.example", SOURCE_TLS_REQUIRED, true, true},
+		{"another.example", SOURCE_TLS_REQUIRED, false, true},
+		{"another.example", SOURCE_TLS_PREFERRED, false, true},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake f = {.script = tls_then_native,
+				 .tls_name = cases[i].name,
+				 .capabilities = FAKE_USUAL | FAKE_SSL,
+				 .greeting_plugin = "caching_sha2_password"};
+		struct err err = {0};
+		int rc = attempt_host(&f, cases[i].mode, "localhost", cases[i].trusted, &err);
+		if ((rc == 0) != cases[i].accepted)
+			fail_msg("case %zu: %d %s", i, rc, err.text);
+		if (!cases[i].accepted) {
+			assert_kind(&err, ERR_SOURCE_TLS);
+			assert_no_secret(&f, &err);
+			assert_false(fake_has(&f, USER, strlen(USER)));
+		}
+		fake_free(&f);
+	}
+}
+
+/* `required` given a CA checks the certificate against it. */
+static void required_with_another_ca_gets_nothing(void **state)
+{
+	(void)state;
+	struct fake other = {.script = silent, .tls_name = "localhost"};
+	struct fake f = {.script = tls_then_native,
+			 .tls_name = "localhost",
+			 .capabilities = FAKE_USUAL | FAKE_SSL,
+			 .greeting_plugin = "caching_sha2_password"};
+	fake_start(&other);
+	fake_stop(&other);
+	struct source_options o = {.host = "localhost",
+				   .user = USER,
+				   .password = PASSWORD,
+				   .tls = {.mode = SOURCE_TLS_REQUIRED, .ca = other.certificate}};
+	struct err err = {0};
+	struct source *s;
+	fake_start(&f);
+	o.port = f.port;
+	assert_int_equal(source_new(&o, &s, &err), 0);
+	assert_true(source_connect(s, &err) < 0);
+	source_free(s);
+	fake_stop(&f);
+	assert_kind(&err, ERR_SOURCE_TLS);
+	assert_no_secret(&f, &err);
+	assert_false(fake_has(&f, USER, strlen(USER)));
+	fake_free(&f);
+	fake_free(&other);
+}
+
 /* `required` does not know whom it talks to: even inside TLS no method that sends the
  * password as it is. */
 static void clear_password_inside_tls_is_refused(void **state)
 {
 	(void)state;
 	struct fake f = {.script = tls_then_switch,
+			 .tls_name = "127.0.0.1",
 			 .capabilities = FAKE_USUAL | FAKE_SSL,
 			 .greeting_plugin = "mysql_native_password",
 			 .plugin = "mysql_clear_password"};
@@ -430,11 +519,6 @@ static void server_may_not_ask_for_files(void **state)
 	fake_stop(&f);
 	assert_false(fake_has(&f, name, strlen(name)));
 	fake_free(&f);
-}
-
-static void silent(struct fake *f)
-{
-	fake_drain(f);
 }
 
 static void silent_server_is_unreachable_in_time(void **state)
@@ -505,6 +589,8 @@ int main(void)
 		cmocka_unit_test(unusable_key_is_an_error),
 		cmocka_unit_test(broken_handshake_sends_nothing),
 		cmocka_unit_test(unverified_certificate_gets_nothing),
+		cmocka_unit_test(identity_is_the_host_name),
+		cmocka_unit_test(required_with_another_ca_gets_nothing),
 		cmocka_unit_test(clear_password_inside_tls_is_refused),
 		cmocka_unit_test(server_may_not_ask_for_files),
 		cmocka_unit_test(silent_server_is_unreachable_in_time),

@@ -4,6 +4,7 @@
 #include "common/base/bytes.h"
 
 #include <arpa/inet.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <poll.h>
@@ -33,12 +34,43 @@ static void *fake_main(void *arg)
 	return NULL;
 }
 
+static X509 *make_certificate(EVP_PKEY *key, const char *name)
+{
+	X509 *x = X509_new();
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+	X509_gmtime_adj(X509_getm_notBefore(x), -60);
+	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+	X509_set_pubkey(x, key);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+				   (const unsigned char *)name, -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(x));
+	X509_sign(x, key, EVP_sha256());
+	return x;
+}
+
+static void prepare_tls(struct fake *f)
+{
+	EVP_PKEY *key = EVP_RSA_gen(2048);
+	X509 *x = make_certificate(key, f->tls_name);
+	f->ctx = SSL_CTX_new(TLS_server_method());
+	assert_int_equal(SSL_CTX_use_certificate(f->ctx, x), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(f->ctx, key), 1);
+	BIO *bio = BIO_new(BIO_s_mem());
+	assert_int_equal(PEM_write_bio_X509(bio, x), 1);
+	assert_true(BIO_read(bio, f->certificate, sizeof(f->certificate) - 1) > 0);
+	BIO_free(bio);
+	X509_free(x);
+	EVP_PKEY_free(key);
+}
+
 void fake_start(struct fake *f)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t n = sizeof(a);
 	buf_init(&f->received);
 	buf_init(&f->packet);
+	if (f->tls_name)
+		prepare_tls(f);
 	f->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(f->listen_fd >= 0);
 	assert_int_equal(bind(f->listen_fd, (struct sockaddr *)&a, sizeof(a)), 0);
@@ -153,29 +185,8 @@ void fake_ok(struct fake *f)
 	fake_send(f, "\0\0\0\2\0\0\0", 7);
 }
 
-static X509 *make_certificate(EVP_PKEY *key, const char *name)
+bool fake_tls(struct fake *f)
 {
-	X509 *x = X509_new();
-	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), -60);
-	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-				   (const unsigned char *)name, -1, -1, 0);
-	X509_set_issuer_name(x, X509_get_subject_name(x));
-	X509_sign(x, key, EVP_sha256());
-	return x;
-}
-
-bool fake_tls(struct fake *f, const char *name)
-{
-	EVP_PKEY *key = EVP_RSA_gen(2048);
-	X509 *x = make_certificate(key, name);
-	f->ctx = SSL_CTX_new(TLS_server_method());
-	SSL_CTX_use_certificate(f->ctx, x);
-	SSL_CTX_use_PrivateKey(f->ctx, key);
-	X509_free(x);
-	EVP_PKEY_free(key);
 	SSL *ssl = SSL_new(f->ctx);
 	SSL_set_fd(ssl, f->fd);
 	if (SSL_accept(ssl) != 1) {

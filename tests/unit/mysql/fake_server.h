@@ -30,8 +30,10 @@ struct fake {
 	int fd;
 	uint16_t port;
 	uint8_t seq;
-	SSL *ssl;            /* after fake_tls() */
+	const char *tls_name; /* whom the certificate names; NULL: no TLS */
+	char certificate[4096]; /* after fake_start(): PEM, signed by itself */
 	SSL_CTX *ctx;
+	SSL *ssl; /* after fake_tls() */
 	bool tls_failed;
 	struct buf received; /* every byte, as it came from the socket (or out of TLS) */
 	struct buf packet;   /* the last packet's payload */
@@ -54,8 +56,8 @@ void fake_send(struct fake *f, const void *payload, size_t n);
 bool fake_receive(struct fake *f);
 void fake_switch(struct fake *f, const char *plugin);
 void fake_ok(struct fake *f);
-/* The server's side of TLS, with a certificate signed by itself for `name`. */
-bool fake_tls(struct fake *f, const char *name);
+/* The server's side of the TLS handshake. */
+bool fake_tls(struct fake *f);
 /* Reads until the client is gone. */
 void fake_drain(struct fake *f);
 
