@@ -74,7 +74,8 @@ FOREIGN_LINKS = {
 TOP = ["common", "core", "server", "monitor", "tests", "cmake", "deploy", "docs"]
 SKIPPED_FOLDERS = {".git", "__pycache__", "node_modules"}
 C_FILES = (".c", ".h", ".cc")
-TEXT_FILES = C_FILES + (".def", ".py", ".sh", ".cmake", ".txt", ".md", ".js", ".css", ".html")
+TEXT_FILES = C_FILES + (".def", ".py", ".sh", ".cmake", "CMakeLists.txt", ".md", ".js", ".css",
+                        ".html")
 MAX_LINES = 800
 
 # Put together, so that this file does not contain what it looks for.
