@@ -215,7 +215,8 @@ static int read_map(struct parse *p, const struct task_field *f, json_t *value)
 		return task_no_memory(p->err);
 	const char *name;
 	json_t *entry;
-	json_object_foreach (value, name, entry) {
+	json_object_foreach(value, name, entry)
+	{
 		char number[32];
 		const char *text = scalar_text(entry, number);
 		size_t back = task_path_push(&p->path, name);
@@ -238,8 +239,7 @@ static int read_map(struct parse *p, const struct task_field *f, json_t *value)
 /* Nothing is asked for: false, "" or an empty list or object. */
 static bool is_nothing(const json_t *value)
 {
-	return json_is_false(value) ||
-	       (json_is_string(value) && json_string_length(value) == 0) ||
+	return json_is_false(value) || (json_is_string(value) && json_string_length(value) == 0) ||
 	       (json_is_array(value) && json_array_size(value) == 0) ||
 	       (json_is_object(value) && json_object_size(value) == 0);
 }
@@ -272,8 +272,7 @@ static int read_field(struct parse *p, const struct task_field *f, json_t *value
 	case FIELD_START:
 		return task_parse_start(p->task, &p->path, value, p->err);
 	case FIELD_LATER:
-		return is_nothing(value) ? 0
-					 : task_invalid(&p->path, p->err, "%s", f->refusal);
+		return is_nothing(value) ? 0 : task_invalid(&p->path, p->err, "%s", f->refusal);
 	case FIELD_OBJECT:
 		if (!json_is_object(value))
 			return wrong_type(p, "an object", value);
@@ -348,7 +347,8 @@ static int read_fields(struct parse *p, const struct task_field *fields, json_t 
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach (object, name, value) {
+	json_object_foreach(object, name, value)
+	{
 		const struct task_field *f = fields;
 		while (f->name && strcmp(f->name, name) != 0)
 			f++;
@@ -358,8 +358,8 @@ static int read_fields(struct parse *p, const struct task_field *fields, json_t 
 	for (const struct task_field *f = fields; f->name; f++) {
 		size_t back = task_path_push(&p->path, f->name);
 		value = json_object_get(object, f->name);
-		int rc = value && !json_is_null(value) ? read_field(p, f, value)
-						       : set_default(p, f);
+		int rc =
+		    value && !json_is_null(value) ? read_field(p, f, value) : set_default(p, f);
 		if (rc < 0)
 			return rc;
 		task_path_pop(&p->path, back);
@@ -456,13 +456,16 @@ static int resolve_one(struct secret *s, const struct task_field *f, const struc
 		       void *ctx)
 {
 	struct resolve *r = ctx;
-	int rc = secret_resolve(s, r->places, r->err);
+	struct secret_places places = *r->places;
+	/* A password may begin with '/' too: it is none, and must not stand in an error. */
+	places.paths &= f->type == FIELD_PEM;
+	int rc = secret_resolve(s, &places, r->err);
 	if (rc == 0 && f->type == FIELD_PEM && s->text && s->text[0] &&
 	    !strstr(s->text, "-----BEGIN "))
-		rc = err_set(r->err, -EINVAL, ERR_SECRET_MISSING, "%s is not PEM text%s",
-			     secret_shown(s),
-			     s->text[0] == '/' ? ": paths are for standalone mode, else use file:NAME"
-					       : "");
+		rc = err_set(
+		    r->err, -EINVAL, ERR_SECRET_MISSING, "%s is not PEM text%s",
+		    s->path ? s->path : secret_shown(s),
+		    s->text[0] == '/' ? ": paths are for standalone mode, else use file:NAME" : "");
 	if (rc < 0)
 		err_locate(r->err, "%s", path->text);
 	return rc;
