@@ -190,7 +190,8 @@ static int read_text(struct reader *r, struct piece value, char **ret)
 	if (value.len && value.p[0] == '"')
 		return read_quoted(r, value, ret);
 	for (size_t i = 0; i < value.len; i++)
-		if ((value.p[i] == ';' || value.p[i] == '#') && (i == 0 || is_space(value.p[i - 1])))
+		if ((value.p[i] == ';' || value.p[i] == '#') &&
+		    (i == 0 || is_space(value.p[i - 1])))
 			value.len = i;
 	value = trim(value);
 	*ret = arena_strndup(&r->config->arena, value.p, value.len);

@@ -58,10 +58,11 @@ int config_defaults(const struct config_key *keys, size_t n, struct config **ret
 void config_free(struct config *c);
 
 /*
- * The value of a key of the table, or its default. Asking for a key that the table does
- * not have, or as another type, is a bug and aborts. Strings live as long as the config.
+ * The value of a key of the table, or its default ("" for a string that has none). Asking
+ * for a key that the table does not have, or as another type, is a bug and aborts. Strings
+ * live as long as the config.
  */
-const char *config_string(const struct config *c, const char *section, const char *name); /* "" when unset */
+const char *config_string(const struct config *c, const char *section, const char *name);
 int64_t config_int(const struct config *c, const char *section, const char *name);
 bool config_bool(const struct config *c, const char *section, const char *name);
 usec_t config_duration(const struct config *c, const char *section, const char *name);

@@ -252,8 +252,8 @@ static const struct config_entry *find_entry(const struct config *c, const struc
 }
 
 /* Asking for what the table does not have is a bug: the first test that loads shows it. */
-static const struct config_value *get(const struct config *c, const char *section,
-				      const char *name, enum config_type type)
+static const struct config_value *get(const struct config *c, const char *section, const char *name,
+				      enum config_type type)
 {
 	const struct config_key *key = config_find_key(c, section, name);
 	if (!key || key->type != type)

@@ -18,16 +18,18 @@ struct member {
 	size_t offset;
 };
 
+/* clang-format off */
 #define DOC(name, type) {#name, type, offsetof(struct position_doc, name)}
 #define PARTIAL(name, type) {#name, type, offsetof(struct position_doc, partial.name)}
 #define PREPARED(name, type) {#name, type, offsetof(struct position_prepared, name)}
+/* clang-format on */
 
 /* In the order they are printed in. "version", "partial", "prepared" and "snapshot" have a
  * shape of their own. */
 static const struct member members[] = {
-	DOC(uid, TEXT),    DOC(reset, U64),         DOC(seq, U64),     DOC(epoch, U64),
+	DOC(uid, TEXT),      DOC(reset, U64),         DOC(seq, U64),     DOC(epoch, U64),
 	DOC(delivery, TEXT), DOC(pipe_cluster, TEXT), DOC(flavor, TEXT), DOC(source, TEXT),
-	DOC(file, TEXT),   DOC(pos, U64),           DOC(gtid, TEXT),   DOC(ts_ms, U64),
+	DOC(file, TEXT),     DOC(pos, U64),           DOC(gtid, TEXT),   DOC(ts_ms, U64),
 	DOC(instance, TEXT),
 };
 static const struct member partial_members[] = {
@@ -130,9 +132,8 @@ static int read_member(void *base, const struct member *m, const char *path, con
  * Every member of the table must be in the object, and nothing else but the `others`
  * (NULL at the end), which must be there too. `prefix` is put before names in messages.
  */
-static int read_object(void *base, const struct member *table, size_t n,
-		       const char *const *others, const char *prefix, json_t *object,
-		       struct err *err)
+static int read_object(void *base, const struct member *table, size_t n, const char *const *others,
+		       const char *prefix, json_t *object, struct err *err)
 {
 	char path[128];
 	size_t known = n;

@@ -215,8 +215,7 @@ static int read_map(struct parse *p, const struct task_field *f, json_t *value)
 		return task_no_memory(p->err);
 	const char *name;
 	json_t *entry;
-	json_object_foreach(value, name, entry)
-	{
+	json_object_foreach (value, name, entry) {
 		char number[32];
 		const char *text = scalar_text(entry, number);
 		size_t back = task_path_push(&p->path, name);
@@ -347,8 +346,7 @@ static int read_fields(struct parse *p, const struct task_field *fields, json_t 
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(object, name, value)
-	{
+	json_object_foreach (object, name, value) {
 		const struct task_field *f = fields;
 		while (f->name && strcmp(f->name, name) != 0)
 			f++;
@@ -358,8 +356,8 @@ static int read_fields(struct parse *p, const struct task_field *fields, json_t 
 	for (const struct task_field *f = fields; f->name; f++) {
 		size_t back = task_path_push(&p->path, f->name);
 		value = json_object_get(object, f->name);
-		int rc =
-		    value && !json_is_null(value) ? read_field(p, f, value) : set_default(p, f);
+		int rc = value && !json_is_null(value) ? read_field(p, f, value)
+						       : set_default(p, f);
 		if (rc < 0)
 			return rc;
 		task_path_pop(&p->path, back);
@@ -462,10 +460,11 @@ static int resolve_one(struct secret *s, const struct task_field *f, const struc
 	int rc = secret_resolve(s, &places, r->err);
 	if (rc == 0 && f->type == FIELD_PEM && s->text && s->text[0] &&
 	    !strstr(s->text, "-----BEGIN "))
-		rc = err_set(
-		    r->err, -EINVAL, ERR_SECRET_MISSING, "%s is not PEM text%s",
-		    s->path ? s->path : secret_shown(s),
-		    s->text[0] == '/' ? ": paths are for standalone mode, else use file:NAME" : "");
+		rc = err_set(r->err, -EINVAL, ERR_SECRET_MISSING, "%s is not PEM text%s",
+			     s->path ? s->path : secret_shown(s),
+			     s->text[0] == '/'
+				     ? ": paths are for standalone mode, else use file:NAME"
+				     : "");
 	if (rc < 0)
 		err_locate(r->err, "%s", path->text);
 	return rc;

@@ -150,8 +150,9 @@ static int start_file(struct task *t, struct task_path *path, json_t *object, st
 	const json_t *pos = json_object_get(object, "pos");
 	size_t back = task_path_push(path, "file");
 	if (!file || !file[0] || strlen(file) > 255 || strchr(file, '/'))
-		return task_invalid(path, err, "must be the name of a binlog, such as "
-					       "\"binlog.000002\"");
+		return task_invalid(path, err,
+				    "must be the name of a binlog, such as "
+				    "\"binlog.000002\"");
 	task_path_pop(path, back);
 	back = task_path_push(path, "pos");
 	if (!json_is_integer(pos) || json_integer_value(pos) < 4)
@@ -171,8 +172,9 @@ static int start_gtid(struct task *t, struct task_path *path, json_t *object, st
 	const char *gtid = json_string_value(json_object_get(object, "gtid"));
 	size_t back = task_path_push(path, "gtid");
 	if (!gtid || !gtid[strspn(gtid, " \t\r\n")])
-		return task_invalid(path, err, "must be a GTID set (\"earliest\" for everything "
-					       "that the source has)");
+		return task_invalid(path, err,
+				    "must be a GTID set (\"earliest\" for everything "
+				    "that the source has)");
 	task_path_pop(path, back);
 	t->source.start = TASK_START_GTID;
 	t->source.start_gtid = t->source.start_text = copy_text(t, gtid);
@@ -184,8 +186,9 @@ static int start_time(struct task *t, struct task_path *path, json_t *object, st
 	const char *text = json_string_value(json_object_get(object, "time"));
 	size_t back = task_path_push(path, "time");
 	if (!text || task_parse_time(text, &t->source.start_time) < 0)
-		return task_invalid(path, err,
-				    "must be a time with its zone, such as \"2026-11-22T10:00:00Z\"");
+		return task_invalid(
+			path, err,
+			"must be a time with its zone, such as \"2026-11-22T10:00:00Z\"");
 	task_path_pop(path, back);
 	t->source.start = TASK_START_TIME;
 	t->source.start_text = copy_text(t, text);
@@ -293,8 +296,9 @@ static int check_brokers(struct task *t, struct err *err)
 		if (rc == -ENOMEM)
 			return task_no_memory(err);
 		if (rc < 0)
-			return task_invalid_at("pipe.brokers", err,
-					       "must be \"host:port\", several with commas between");
+			return task_invalid_at(
+				"pipe.brokers", err,
+				"must be \"host:port\", several with commas between");
 		if (!p[n])
 			return 0;
 		p += n + 1;
@@ -328,7 +332,8 @@ static int check_key(struct task *t, struct err *err)
 		nearest_try(&near, names[i]);
 	const char *best = nearest_best(&near);
 	return task_invalid_at("pipe.key", err,
-			       "must be primary_key, table, database, none or \"columns:…\"%s%s%s",
+			       "must be primary_key, table, database, none or "
+			       "\"columns:…\"%s%s%s",
 			       best ? " (did you mean '" : "", best ? best : "", best ? "'?)" : "");
 }
 

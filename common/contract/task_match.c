@@ -148,10 +148,11 @@ const char *task_template_fault(const char *template, char reason[128])
 			return "has an unknown placeholder: there are {task}, {db} and {table}";
 		if (!topic_char((uint8_t)*p)) {
 			if (*p > ' ' && *p <= '~')
-				snprintf(reason, 128,
-					 "has '%c' in it: Kafka's topic names have letters, digits, "
-					 "'.', '_' and '-'",
-					 *p);
+				snprintf(
+					reason, 128,
+					"has '%c' in it: Kafka's topic names have letters, digits, "
+					"'.', '_' and '-'",
+					*p);
 			else
 				snprintf(reason, 128,
 					 "may only have letters, digits, '.', '_', '-' and the "
@@ -204,17 +205,18 @@ int task_topic(const struct task *t, struct span db, struct span table,
 		p += n;
 	}
 	if (w.len > TASK_TOPIC_MAX)
-		return task_invalid_at("pipe.topic", err,
-				       "gives table %.*s.%.*s a topic name of %zu characters: Kafka "
-				       "allows %d",
-				       (int)db.len, db.p, (int)table.len, table.p, w.len,
-				       TASK_TOPIC_MAX);
+		return task_invalid_at(
+			"pipe.topic", err,
+			"gives table %.*s.%.*s a topic name of %zu characters: Kafka "
+			"allows %d",
+			(int)db.len, db.p, (int)table.len, table.p, w.len, TASK_TOPIC_MAX);
 	name[w.len] = 0;
 	if (w.len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return task_invalid_at("pipe.topic", err,
-				       "gives table %.*s.%.*s the topic name \"%s\", which Kafka does "
-				       "not allow",
-				       (int)db.len, db.p, (int)table.len, table.p, name);
+		return task_invalid_at(
+			"pipe.topic", err,
+			"gives table %.*s.%.*s the topic name \"%s\", which Kafka does "
+			"not allow",
+			(int)db.len, db.p, (int)table.len, table.p, name);
 	memcpy(out, name, w.len + 1);
 	return 0;
 }

@@ -80,8 +80,8 @@ static void put_strings(const struct task *t, const struct task_field *f, struct
 
 static void put_map(const struct task *t, const struct task_field *f, int depth, struct buf *out)
 {
-	const struct task_property *list =
-		*(struct task_property *const *)task_member_const(t, f->offset);
+	const struct task_property *list = *(struct task_property *const *)task_member_const(
+		t, f->offset);
 	size_t n = *(const size_t *)task_member_const(t, f->count);
 	buf_putc(out, '{');
 	for (size_t i = 0; i < n; i++) {

@@ -13,8 +13,8 @@
 
 struct property {
 	const char *name;
-	int64_t min, max;     /* of a number; both 0: see values */
-	const char *values;   /* "a, b, c"; NULL: any text */
+	int64_t min, max;   /* of a number; both 0: see values */
+	const char *values; /* "a, b, c"; NULL: any text */
 };
 
 static const char booleans[] = "true, false";
@@ -138,8 +138,8 @@ static bool listed(const char *values, const char *value)
 	return false;
 }
 
-static int check_value(const struct task_path *path, const struct property *rule,
-		       const char *value, struct err *err)
+static int check_value(const struct task_path *path, const struct property *rule, const char *value,
+		       struct err *err)
 {
 	if (rule->min || rule->max) {
 		char *end;

@@ -133,6 +133,11 @@ int file_save(const char *path, const void *bytes, size_t len, mode_t mode,
 	char temporary[PATH_MAX];
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= sizeof(temporary))
 		return file_error(-ENAMETOOLONG, kind, "write", path, err);
+	/* A device or a pipe would be replaced by a file: /dev/null, by a root's slip. */
+	struct stat st;
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return err_set(err, -EINVAL, kind, "cannot write %s: it is not a regular file",
+			       path);
 	/* What a crash left behind is cut off; a symbolic link in its place is not followed. */
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
@@ -162,7 +167,8 @@ int file_make_folder(const char *path, const struct err_kind *kind, struct err *
 	char part[PATH_MAX];
 	size_t len = strlen(path);
 	if (len == 0 || len >= sizeof(part))
-		return file_error(len ? -ENAMETOOLONG : -ENOENT, kind, "make the folder", path, err);
+		return file_error(len ? -ENAMETOOLONG : -ENOENT, kind, "make the folder", path,
+				  err);
 	memcpy(part, path, len + 1);
 	for (char *p = part + 1;; p++) {
 		if (*p != '/' && *p)
@@ -222,8 +228,8 @@ int file_in_memory(const void *bytes, size_t len, const struct err_kind *kind,
 {
 	int fd = memfd_create("mr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int rc = fd < 0 ? -errno : write_all(fd, bytes, len);
-	if (rc == 0 && fcntl(fd, F_ADD_SEALS,
-			     F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+	if (rc == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
 		rc = -errno;
 	if (rc < 0) {
 		if (fd >= 0)

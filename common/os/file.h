@@ -24,8 +24,9 @@ void file_free_wiped(char *text, size_t len);
 
 /*
  * Replaces the file in one step: writes `path`.tmp, fsyncs it, renames it over path and
- * fsyncs the folder. After a failure the old file is as it was (or, when only the last
- * fsync failed, the new one may be in place without being safe on the disk).
+ * fsyncs the folder. What is there and is not a regular file is refused. After a failure
+ * the old file is as it was (or, when only the last fsync failed, the new one may be in
+ * place without being safe on the disk).
  */
 int file_save(const char *path, const void *bytes, size_t len, mode_t mode,
 	      const struct err_kind *kind, struct err *err) MR_MUST_CHECK;

@@ -163,8 +163,7 @@ static int source_add(struct source *e, uint64_t first, uint64_t last)
 int gtid_set_add_interval(struct gtid_set *s, const uint8_t uuid[16], const char *tag,
 			  uint64_t first, uint64_t last)
 {
-	bool found = s->recent < s->n &&
-		     source_compare(&s->sources[s->recent], uuid, tag) == 0;
+	bool found = s->recent < s->n && source_compare(&s->sources[s->recent], uuid, tag) == 0;
 	if (!found)
 		s->recent = find_source(s, uuid, tag, &found);
 	if (found)
@@ -199,8 +198,7 @@ static int add_maria(struct gtid_set *s, const struct gtid *g)
 		int rc = array_grow(&s->domains, s->n, &s->cap, sizeof(*s->domains));
 		if (rc < 0)
 			return rc;
-		memmove(s->domains + at + 1, s->domains + at,
-			(s->n - at) * sizeof(*s->domains));
+		memmove(s->domains + at + 1, s->domains + at, (s->n - at) * sizeof(*s->domains));
 		s->n++;
 	}
 	s->domains[at] = d;

@@ -64,8 +64,7 @@ static int state_text(const struct checkpoint *c, json_t *tree, const char *name
 static int state_parse(struct checkpoint *c, const char *text, size_t len, char **ret_task,
 		       char **ret_uid, struct err *err)
 {
-	json_t *tree =
-		document_parse(text, len, STATE_MAX, c->state_path, ERR_STATE_INVALID, err);
+	json_t *tree = document_parse(text, len, STATE_MAX, c->state_path, ERR_STATE_INVALID, err);
 	if (!tree)
 		return -EINVAL;
 	const json_t *version = json_object_get(tree, "version");

@@ -59,8 +59,9 @@ int checkpoint_set_pipe_cluster(struct checkpoint *c, const char *id) MR_MUST_CH
 int checkpoint_save(struct checkpoint *c, const struct position *p, struct err *err) MR_MUST_CHECK;
 /*
  * Saves the ledger's position when it is not what was saved last (a first position is
- * saved before it moves) and the interval has passed since the last attempt. 1: saved; 0: nothing to do; else -errno: called again, it tries again after the
- * interval. `now` is clock_boot().
+ * saved before it moves) and the interval has passed since the last attempt. 1: saved;
+ * 0: nothing to do; else -errno: called again, it tries again after the interval. `now`
+ * is clock_boot().
  */
 int checkpoint_tick(struct checkpoint *c, const struct ledger *l, usec_t now,
 		    struct err *err) MR_MUST_CHECK;

@@ -178,8 +178,7 @@ struct ledger_stats ledger_stats_read(const struct ledger *l)
 		.rows = stat_read(&l->stats.rows),
 		.groups = stat_read(&l->stats.groups),
 		.moves = stat_read(&l->stats.moves),
-		.commit_time =
-			atomic_load_explicit(&l->stats.commit_time, memory_order_relaxed),
+		.commit_time = atomic_load_explicit(&l->stats.commit_time, memory_order_relaxed),
 	};
 	/* A pipe may acknowledge before the record is counted: under zero for a moment. */
 	if ((int64_t)s.in_flight < 0)

@@ -74,7 +74,8 @@ static int read_partial(const struct position_doc *d, struct position *p, struct
 	if (d->partial.gtid[0] && gtid_parse(p->flavor, d->partial.gtid, &part->gtid) < 0)
 		return invalid("partial.gtid", "'partial.gtid' is not a GTID", err);
 	if (part->rows == 0)
-		return invalid("partial.rows", "'partial.rows' is 0: nothing would be partial", err);
+		return invalid("partial.rows", "'partial.rows' is 0: nothing would be partial",
+			       err);
 	if (!d->partial.gtid[0] && (!part->start.file[0] || !part->start.pos))
 		return invalid("partial", "'partial' names neither a GTID nor a place", err);
 	return 0;
@@ -119,7 +120,7 @@ int position_from_doc(const struct position_doc *d, struct position *ret, struct
 {
 	struct position p;
 	position_init(&p, strcmp(d->flavor, flavor_name(FLAVOR_MARIADB)) == 0 ? FLAVOR_MARIADB
-									       : FLAVOR_MYSQL);
+									      : FLAVOR_MYSQL);
 	int rc = read_document(d, &p, err);
 	if (rc < 0) {
 		position_clear(&p);

@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	int64_t i = config_int(c, "a", "int");
 	usec_t d = config_duration(c, "b", "duration");
-	if (i < 1 || i > 10 || d < 1 || d > 1000000000 || strlen(config_string(c, "a", "string")) > 20)
+	if (i < 1 || i > 10 || d < 1 || d > 1000000000 ||
+	    strlen(config_string(c, "a", "string")) > 20)
 		abort();
 	for (size_t k = 0; config_section(c, "b.", k); k++) {
 		const char *section = config_section(c, "b.", k);

@@ -19,7 +19,7 @@ static void check(bool holds)
 static bool has_plain_pem(const struct task *t)
 {
 	const struct secret *all[] = {
-		&t->source.tls.ca,	  &t->source.tls.cert,	       &t->source.tls.key,
+		&t->source.tls.ca,        &t->source.tls.cert,        &t->source.tls.key,
 		&t->pipe.security.tls.ca, &t->pipe.security.tls.cert, &t->pipe.security.tls.key,
 	};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -199,12 +199,9 @@ static void test_sample_is_a_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_missing_file),
-		cmocka_unit_test(test_bad_default_shows),
-		cmocka_unit_test(test_sample_is_a_file),
+		cmocka_unit_test(test_defaults),          cmocka_unit_test(test_values),
+		cmocka_unit_test(test_refused),           cmocka_unit_test(test_missing_file),
+		cmocka_unit_test(test_bad_default_shows), cmocka_unit_test(test_sample_is_a_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,10 +16,12 @@ static void test_distance(void **state)
 		const char *a, *b;
 		size_t distance;
 	} cases[] = {
-		{"", "", 0},           {"port", "port", 0},  {"port", "PORT", 0},
-		{"port", "prot", 1},   {"port", "por", 1},   {"port", "sport", 1},
-		{"port", "part", 1},   {"abc", "cba", 2},    {"", "abc", 3},
-		{"kitten", "sitting", 3}, {"abcd", "badc", 2},
+		{"", "", 0},         {"port", "port", 0},
+		{"port", "PORT", 0}, {"port", "prot", 1},
+		{"port", "por", 1},  {"port", "sport", 1},
+		{"port", "part", 1}, {"abc", "cba", 2},
+		{"", "abc", 3},      {"kitten", "sitting", 3},
+		{"abcd", "badc", 2},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_int_equal(nearest_distance(cases[i].a, cases[i].b, 10), cases[i].distance);
@@ -27,7 +29,8 @@ static void test_distance(void **state)
 		/* A limit only changes what is over it. */
 		for (size_t limit = 0; limit < 4; limit++)
 			assert_int_equal(nearest_distance(cases[i].a, cases[i].b, limit),
-					 cases[i].distance <= limit ? cases[i].distance : limit + 1);
+					 cases[i].distance <= limit ? cases[i].distance
+								    : limit + 1);
 	}
 	char large[200];
 	memset(large, 'a', sizeof(large));
@@ -38,7 +41,8 @@ static void test_distance(void **state)
 
 static const char *best_of(const char *given)
 {
-	static const char *const names[] = {"host", "hosts", "port", "password", "time_zone", "tls"};
+	static const char *const names[] = {"host",     "hosts",     "port",
+					    "password", "time_zone", "tls"};
 	struct nearest n = nearest_of(given);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		nearest_try(&n, names[i]);

@@ -65,7 +65,8 @@ static void test_init_prints_nulls(void **state)
 	assert_int_equal(position_doc_set(&d.file, "a\"b"), 0);
 	position_doc_print(&d, &b);
 	assert_non_null(strstr(buf_cstr(&b), "\"file\":\"a\\\"b\""));
-	assert_non_null(strstr(buf_cstr(&b), "\"partial\":null,\"prepared\":[],\"snapshot\":null}"));
+	assert_non_null(
+		strstr(buf_cstr(&b), "\"partial\":null,\"prepared\":[],\"snapshot\":null}"));
 	position_doc_clear(&d);
 	buf_free(&b);
 }
@@ -103,8 +104,8 @@ static void test_strict(void **state)
 		{"\"flavor\":\"mysql\"", "\"flavor\":\"oracle\"", "flavor", "mysql or mariadb"},
 		{",\"snapshot\":{\"table\":\"a.b\",\"chunk\":7,\"done\":[\"c.d\"]}", "", "snapshot",
 		 "missing"},
-		{"\"epoch\":9223372036854775807", "\"epoch\":9223372036854775808", "line 1, column ",
-		 "not valid JSON"},
+		{"\"epoch\":9223372036854775807", "\"epoch\":9223372036854775808",
+		 "line 1, column ", "not valid JSON"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char *text = with(cases[i].from, cases[i].to);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define HEAD "\"name\":\"t\",\"source\":{\"host\":\"db1\",\"user\":\"repl\"}"
+#define HEAD  "\"name\":\"t\",\"source\":{\"host\":\"db1\",\"user\":\"repl\"}"
 #define KAFKA "\"pipe\":{\"brokers\":\"k1:9092\"}"
 
 static struct span span(const char *s)
@@ -85,20 +85,31 @@ static void test_everything(void **state)
 		" \"tls\":{\"mode\":\"verify_identity\",\"ca\":\"file:ca\"},"
 		" \"start\":{\"file\":\"binlog.000002\",\"pos\":1234},\"server_id\":4294967295,"
 		" \"time_zone\":\"auto\"},"
-		"\"tables\":{\"include\":[\"shop.*\"],\"exclude\":[\"*.tmp_*\"],\"columns\":[],\"rows\":[]},"
+		"\"tables\":{\"include\":[\"shop.*\"],\"exclude\":[\"*.tmp_*\"],\"columns\":[],"
+		"\"rows\":[]},"
 		"\"pipe\":{\"type\":\"kafka\",\"brokers\":\"k1:9092, k2\",\"topic\":\"x-{table}\","
 		" \"topics\":{\"create\":false,\"partitions\":3,\"replication_factor\":2,"
 		"  \"config\":{\"retention.ms\":1000,\"cleanup.policy\":\"compact\",\"x\":true},"
-		"  \"dead_letter\":null,\"heartbeat\":false,\"transaction\":\"\",\"schema_changes\":null},"
+		"  "
+		"\"dead_letter\":null,\"heartbeat\":false,\"transaction\":\"\",\"schema_changes\":"
+		"null}"
+		","
 		" \"security\":{\"tls\":{\"mode\":\"required\"},"
-		"  \"sasl\":{\"mechanism\":\"SCRAM-SHA-512\",\"user\":\"u\",\"password\":\"env:MR_SECRET_K\"}},"
-		" \"key\":\"columns:id,shop\",\"format\":\"debezium\",\"delivery\":\"at_least_once\","
+		"  "
+		"\"sasl\":{\"mechanism\":\"SCRAM-SHA-512\",\"user\":\"u\",\"password\":\"env:MR_"
+		"SECRET_"
+		"K\"}},"
+		" \"key\":\"columns:id,shop\",\"format\":\"debezium\",\"delivery\":\"at_least_"
+		"once\","
 		" \"tombstones\":false,"
 		" \"options\":{\"compat\":\"exact\",\"decimal.handling.mode\":\"string\","
-		"  \"bigint.unsigned.handling.mode\":\"precise\",\"time.precision.mode\":\"connect\","
+		"  "
+		"\"bigint.unsigned.handling.mode\":\"precise\",\"time.precision.mode\":\"connect\","
 		"  \"binary.handling.mode\":\"base64-url-safe\"},"
-		" \"properties\":{\"compression.type\":\"lz4\",\"linger.ms\":50,\"socket.keepalive.enable\":true}},"
-		"\"snapshot\":{\"mode\":\"never\",\"chunk_rows\":0,\"parallel\":1},\"consumers\":[],"
+		" \"properties\":{\"compression.type\":\"lz4\",\"linger.ms\":50,\"socket.keepalive."
+		"enable\":true}},"
+		"\"snapshot\":{\"mode\":\"never\",\"chunk_rows\":0,\"parallel\":1},\"consumers\":[]"
+		","
 		"\"on_error\":{\"oversize_row\":\"stop\",\"bad_row\":\"stop\"},"
 		"\"memory\":{\"queue_bytes\":1048576,\"group_bytes\":65536},"
 		"\"commit_interval_ms\":100,\"alerts\":{}}");
@@ -134,7 +145,8 @@ static void test_everything(void **state)
 static void test_round_trip(void **state)
 {
 	(void)state;
-	struct task *t = parse("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"properties\":{\"linger.ms\":7}},"
+	struct task *t = parse("{" HEAD
+			       ",\"pipe\":{\"brokers\":\"k\",\"properties\":{\"linger.ms\":7}},"
 			       "\"tables\":{\"include\":[\"a.b\",\"c.\\\"d\"]}}");
 	struct buf first, second;
 	buf_init(&first);
@@ -160,7 +172,8 @@ static void test_unknown_keys(void **state)
 		       "did you mean 'port'?");
 	assert_refused("{\"nmae\":\"t\"}", "nmae", "did you mean 'name'?");
 	assert_refused("{" HEAD ",\"pipe\":{\"options\":{\"decimal.handling.mod\":\"string\"}}}",
-		       "pipe.options.decimal.handling.mod", "did you mean 'decimal.handling.mode'?");
+		       "pipe.options.decimal.handling.mod",
+		       "did you mean 'decimal.handling.mode'?");
 	assert_refused("{\"host\":\"h\"}", "host", "did you mean 'source.host'?");
 	assert_refused("{\"mechanism\":\"PLAIN\"}", "mechanism",
 		       "did you mean 'pipe.security.sasl.mechanism'?");
@@ -206,36 +219,40 @@ static void test_forms(void **state)
 	(void)state;
 	assert_refused("{\"name\":\"t\",\"source\":{\"user\":\"u\"}}", "source.host", "is missing");
 	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"h\"}}", "source.user", "is missing");
-	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"a:1\",\"user\":\"u\"}}", "source.host",
-		       "its port is source.port");
-	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"a,b\",\"user\":\"u\"}}", "source.host",
-		       "must be a name");
+	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"a:1\",\"user\":\"u\"}}",
+		       "source.host", "its port is source.port");
+	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"a,b\",\"user\":\"u\"}}",
+		       "source.host", "must be a name");
 	assert_refused("{\"name\":\"t\",\"source\":{\"hosts\":[\"a:0\"],\"user\":\"u\"}}",
 		       "source.hosts[0]", "must be \"host\"");
 	assert_refused("{" HEAD "}", "pipe.brokers", "is missing");
 	assert_refused("{" HEAD ",\"pipe\":{\"brokers\":\"a:b\"}}", "pipe.brokers", "host:port");
-	assert_refused("{" HEAD ",\"pipe\":{\"brokers\":\"a:1,,b:1\"}}", "pipe.brokers", "host:port");
+	assert_refused("{" HEAD ",\"pipe\":{\"brokers\":\"a:1,,b:1\"}}", "pipe.brokers",
+		       "host:port");
 	assert_refused("{" HEAD ",\"pipe\":{\"type\":\"file\"}}", "pipe.path", "is missing");
-	assert_refused("{" HEAD ",\"pipe\":{\"type\":\"none\",\"topic\":\"{tabel}\"}}", "pipe.topic",
-		       "{task}, {db} and {table}");
+	assert_refused("{" HEAD ",\"pipe\":{\"type\":\"none\",\"topic\":\"{tabel}\"}}",
+		       "pipe.topic", "{task}, {db} and {table}");
 	assert_refused("{" HEAD ",\"pipe\":{\"type\":\"none\",\"topic\":\"a b\"}}", "pipe.topic",
 		       "placeholders");
 	assert_refused("{" HEAD ",\"pipe\":{\"type\":\"none\",\"key\":\"primary\"}}", "pipe.key",
 		       "primary_key, table");
 	assert_refused("{" HEAD ",\"pipe\":{\"type\":\"none\",\"key\":\"columns:\"}}", "pipe.key",
 		       "columns:");
-	assert_refused("{" HEAD "," KAFKA ",\"tables\":{\"include\":[\"item\"]}}", "tables.include[0]",
-		       "no dot");
+	assert_refused("{" HEAD "," KAFKA ",\"tables\":{\"include\":[\"item\"]}}",
+		       "tables.include[0]", "no dot");
 	assert_refused("{" HEAD "," KAFKA ",\"tables\":{\"exclude\":[\"a.b\",\"shop.\"]}}",
 		       "tables.exclude[1]", "no table behind");
-	assert_refused("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"security\":{\"sasl\":{\"user\":\"u\"}}}}",
+	assert_refused("{" HEAD
+		       ",\"pipe\":{\"brokers\":\"k\",\"security\":{\"sasl\":{\"user\":\"u\"}}}}",
 		       "pipe.security.sasl", "no mechanism");
 	assert_refused("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"security\":{\"sasl\":"
 		       "{\"mechanism\":\"PLAIN\",\"user\":\"u\"}}}}",
 		       "pipe.security.sasl", "user and password");
-	assert_refused("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"security\":{\"tls\":{\"ca\":\"file:x\"}}}}",
+	assert_refused("{" HEAD
+		       ",\"pipe\":{\"brokers\":\"k\",\"security\":{\"tls\":{\"ca\":\"file:x\"}}}}",
 		       "pipe.security.tls", "would not be used");
-	assert_refused("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"security\":{\"tls\":{\"mode\":\"required\","
+	assert_refused("{" HEAD
+		       ",\"pipe\":{\"brokers\":\"k\",\"security\":{\"tls\":{\"mode\":\"required\","
 		       "\"cert\":\"file:x\"}}}}",
 		       "pipe.security.tls", "cert and key together");
 	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"h\",\"tls\":{\"ca\":\"ca.pem\"}}}",
@@ -245,7 +262,8 @@ static void test_forms(void **state)
 static void test_start(void **state)
 {
 	(void)state;
-#define START(s) "{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"start\":" s "}," KAFKA "}"
+#define START(s)                                                                                   \
+	"{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"start\":" s "}," KAFKA "}"
 	struct task *t = parse(START("\"earliest\""));
 	assert_int_equal(t->source.start, TASK_START_EARLIEST);
 	task_free(t);
@@ -266,13 +284,14 @@ static void test_start(void **state)
 	assert_refused(START("{\"file\":\"b.1\"}"), "source.start", "file and pos");
 	assert_refused(START("{\"file\":\"b.1\",\"pos\":4,\"gtid\":\"0-1-1\"}"), "source.start",
 		       "gtid alone");
-	assert_refused(START("{\"file\":\"../b\",\"pos\":4}"), "source.start.file", "name of a binlog");
+	assert_refused(START("{\"file\":\"../b\",\"pos\":4}"), "source.start.file",
+		       "name of a binlog");
 	assert_refused(START("{\"file\":\"b.1\",\"pos\":3}"), "source.start.pos", "from 4");
 	assert_refused(START("{\"gtid\":\" \"}"), "source.start.gtid", "GTID set");
 	static const char *const times[] = {
-		"2026-11-22T10:00:00",       "2026-02-30T10:00:00Z", "2026-13-01T00:00:00Z",
-		"2026-11-22T24:00:00Z",      "2026-11-22",           "2026-11-22T10:00:60Z",
-		"2026-11-22T10:00:00.Z",     "1969-12-31T23:59:59Z", "2026-11-22T10:00:00Zx",
+		"2026-11-22T10:00:00",      "2026-02-30T10:00:00Z", "2026-13-01T00:00:00Z",
+		"2026-11-22T24:00:00Z",     "2026-11-22",           "2026-11-22T10:00:60Z",
+		"2026-11-22T10:00:00.Z",    "1969-12-31T23:59:59Z", "2026-11-22T10:00:00Zx",
 		"2026-11-22T10:00:00+2:00",
 	};
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -295,7 +314,8 @@ static void test_not_yet(void **state)
 		{"\"pipe\":{\"topics\":{\"dead_letter\":true}}", "pipe.topics.dead_letter"},
 		{"\"consumers\":[{\"type\":\"mysql\"}]", "consumers"},
 		{"\"snapshot\":{\"mode\":\"initial\"}", "snapshot.mode"},
-		{"\"tables\":{\"columns\":[{\"match\":\"a.b.c\",\"action\":\"drop\"}]}", "tables.columns"},
+		{"\"tables\":{\"columns\":[{\"match\":\"a.b.c\",\"action\":\"drop\"}]}",
+		 "tables.columns"},
 		{"\"tables\":{\"rows\":[{\"match\":\"a.b\",\"where\":\"1\"}]}", "tables.rows"},
 		{"\"on_error\":{\"bad_row\":\"dead_letter\"}", "on_error.bad_row"},
 		{"\"alerts\":{\"lag\":1}", "alerts"},
@@ -305,7 +325,8 @@ static void test_not_yet(void **state)
 		snprintf(text, sizeof(text), "{" HEAD ",%s}", cases[i].text);
 		assert_refused(text, cases[i].where, "is not supported yet");
 	}
-	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"time_zone\":\"+02:00\"}}",
+	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"time_zone\":\"+"
+		       "02:00\"}}",
 		       "source.time_zone", "not supported yet");
 }
 
@@ -339,7 +360,8 @@ static void test_properties(void **state)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[400], where[100];
-		snprintf(text, sizeof(text), "{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"properties\":{%s}}}",
+		snprintf(text, sizeof(text),
+			 "{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"properties\":{%s}}}",
 			 cases[i].property);
 		snprintf(where, sizeof(where), "pipe.properties.%.*s",
 			 (int)strcspn(cases[i].property + 1, "\""), cases[i].property + 1);
@@ -427,8 +449,8 @@ static void test_patterns(void **state)
 		{"nodot", "nodot", "", false},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (task_pattern_matches(cases[i].pattern, span(cases[i].db), span(cases[i].table)) !=
-		    cases[i].matches)
+		if (task_pattern_matches(cases[i].pattern, span(cases[i].db),
+					 span(cases[i].table)) != cases[i].matches)
 			fail_msg("'%s' on %s.%s", cases[i].pattern, cases[i].db, cases[i].table);
 }
 
@@ -496,10 +518,11 @@ static void test_secrets(void **state)
 	struct secret_places places = {.secrets_dir = dir};
 	setenv("MR_SECRET_K", "from env", 1);
 
-	struct task *t = parse("{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\","
-			       "\"password\":\"file:repl\"},\"pipe\":{\"brokers\":\"k\",\"security\":"
-			       "{\"sasl\":{\"mechanism\":\"PLAIN\",\"user\":\"u\","
-			       "\"password\":\"env:MR_SECRET_K\"}}}}");
+	struct task *t = parse(
+		"{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\","
+		"\"password\":\"file:repl\"},\"pipe\":{\"brokers\":\"k\",\"security\":"
+		"{\"sasl\":{\"mechanism\":\"PLAIN\",\"user\":\"u\","
+		"\"password\":\"env:MR_SECRET_K\"}}}}");
 	assert_null(t->source.password.text);
 	assert_int_equal(task_resolve_secrets(t, &places, &err), 0);
 	assert_string_equal(t->source.password.text, "s3cret");
@@ -522,8 +545,8 @@ static void test_secrets(void **state)
 	unsetenv("CREDENTIALS_DIRECTORY");
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
 		snprintf(text, sizeof(text),
-			 "{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"password\":\"%s\"},"
-			 KAFKA "}",
+			 "{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"password\":"
+			 "\"%s\"}," KAFKA "}",
 			 missing[i].given);
 		t = parse(text);
 		err_clear(&err);
@@ -546,8 +569,8 @@ static void test_secrets(void **state)
 
 	/* TLS material: a path only where paths are allowed, and PEM in any case. */
 	snprintf(text, sizeof(text),
-		 "{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"tls\":{\"ca\":\"%s\"}},"
-		 KAFKA "}",
+		 "{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"tls\":{\"ca\":\"%s\"}"
+		 "}," KAFKA "}",
 		 path);
 	t = parse(text);
 	assert_true(task_resolve_secrets(t, &places, &err) < 0);
@@ -577,7 +600,8 @@ static void test_secrets_are_wiped(void **state)
 		secret[i] = (char)('a' + (i * 7 + i / 26) % 26);
 	secret[LEN] = 0;
 	snprintf(text, sizeof(text),
-		 "{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"password\":\"%s\"}," KAFKA "}",
+		 "{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"password\":\"%s\"}"
+		 "," KAFKA "}",
 		 secret);
 	struct task *t = parse(text);
 	struct secret_places places = {0};

@@ -48,7 +48,8 @@ static void test_single(void **state)
 	(void)state;
 	struct gtid g;
 	char text[GTID_TEXT_MAX];
-	assert_int_equal(gtid_parse(FLAVOR_MYSQL, "3E11FA47-71CA-11E1-9E33-C80AA9429562:23", &g), 0);
+	assert_int_equal(gtid_parse(FLAVOR_MYSQL, "3E11FA47-71CA-11E1-9E33-C80AA9429562:23", &g),
+			 0);
 	assert_int_equal(g.my.gno, 23);
 	assert_int_equal(gtid_format(&g, text), strlen(U1 ":23"));
 	assert_string_equal(text, U1 ":23");
@@ -82,13 +83,34 @@ static void test_single_wrong(void **state)
 {
 	(void)state;
 	static const char *const mysql[] = {
-		"", U1, U1 ":", U1 ":0", U1 ":-1", U1 ":1-2", U1 ":1x", U1 ":tag", U1 ":tag:",
-		U1 ":9223372036854775807", U1 ":1tag:5", "3e11fa4771ca11e19e33c80aa9429562:1",
-		U1 ":abcdefghijklmnopqrstuvwxyz0123456:1", "0-1-1", U1 ":1," U1 ":2",
+		"",
+		U1,
+		U1 ":",
+		U1 ":0",
+		U1 ":-1",
+		U1 ":1-2",
+		U1 ":1x",
+		U1 ":tag",
+		U1 ":tag:",
+		U1 ":9223372036854775807",
+		U1 ":1tag:5",
+		"3e11fa4771ca11e19e33c80aa9429562:1",
+		U1 ":abcdefghijklmnopqrstuvwxyz0123456:1",
+		"0-1-1",
+		U1 ":1," U1 ":2",
 	};
 	static const char *const maria[] = {
-		"", "0", "0-1", "0-1-", "4294967296-1-1", "0-4294967296-1",
-		"0-1-18446744073709551616", "-1-1-1", "0-1-1-1", "0-1-1,1-1-1", U1 ":1",
+		"",
+		"0",
+		"0-1",
+		"0-1-",
+		"4294967296-1-1",
+		"0-4294967296-1",
+		"0-1-18446744073709551616",
+		"-1-1-1",
+		"0-1-1-1",
+		"0-1-1,1-1-1",
+		U1 ":1",
 	};
 	struct gtid g = {.kind = GTID_NONE};
 	for (size_t i = 0; i < sizeof(mysql) / sizeof(mysql[0]); i++)
@@ -202,8 +224,8 @@ static void test_add_against_bitmap(void **state)
 			unsigned last = k;
 			while (last < 63 && ((bits >> (last + 1)) & 1))
 				last++;
-			n += (size_t)snprintf(want + n, sizeof(want) - n, last > k ? ":%u-%u" : ":%u",
-					      k + 1, last + 1);
+			n += (size_t)snprintf(want + n, sizeof(want) - n,
+					      last > k ? ":%u-%u" : ":%u", k + 1, last + 1);
 			for (unsigned j = k; j <= last; j++) {
 				g.my.gno = j + 1;
 				assert_true(gtid_set_has(s, &g));
@@ -309,11 +331,18 @@ static void test_encode(void **state)
 #define UH "3e11fa4771ca11e19e33c80aa9429562"
 	assert_encoded("", "0000000000000000");
 	assert_encoded(U1 ":1-5:9", "0100000000000000" UH "0200000000000000"
-				    "0100000000000000" "0600000000000000"
-				    "0900000000000000" "0a00000000000000");
-	assert_encoded(U1 ":2:ab:1", "0102000000000001"
-				     UH "00" "0100000000000000" "0200000000000000" "0300000000000000"
-				     UH "04" "6162" "0100000000000000" "0100000000000000" "0200000000000000");
+				    "0100000000000000"
+				    "0600000000000000"
+				    "0900000000000000"
+				    "0a00000000000000");
+	assert_encoded(U1 ":2:ab:1", "0102000000000001" UH "00"
+				     "0100000000000000"
+				     "0200000000000000"
+				     "0300000000000000" UH "04"
+				     "6162"
+				     "0100000000000000"
+				     "0100000000000000"
+				     "0200000000000000");
 }
 
 int main(void)

@@ -131,10 +131,8 @@ static int copy_over(struct gtid_set *s)
 static void test_sets(void **state)
 {
 	(void)state;
-	each_failure(parse_more, FLAVOR_MYSQL, U1 ":1-5",
-		     U1 ":1-5:t:1," U2 ":1:3:5:7:9:11", 5);
-	each_failure(parse_more_maria, FLAVOR_MARIADB, "0-1-1",
-		     "0-1-1,1-1-1,2-1-1,3-1-1,4-1-1", 4);
+	each_failure(parse_more, FLAVOR_MYSQL, U1 ":1-5", U1 ":1-5:t:1," U2 ":1:3:5:7:9:11", 5);
+	each_failure(parse_more_maria, FLAVOR_MARIADB, "0-1-1", "0-1-1,1-1-1,2-1-1,3-1-1,4-1-1", 4);
 	each_failure(add_source, FLAVOR_MYSQL, U1 ":1", U1 ":1," U2 ":9", 1);
 	each_failure(add_interval, FLAVOR_MYSQL, U1 ":1:3:5:7", U1 ":1:3:5:7:20", 1);
 	each_failure(copy_over, FLAVOR_MYSQL, U1 ":1-5", U1 ":5," U2 ":6", 3);

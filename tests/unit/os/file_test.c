@@ -74,7 +74,8 @@ static void test_read_bounds(void **state)
 	assert_non_null(strstr(err.text, "/no: No such file"));
 	assert_int_equal(file_read(dir, 4, ERR_STATE_IO, &text, &len, &err), -EISDIR);
 	/* Files of /proc have no size, and more than a first buffer. */
-	assert_int_equal(file_read("/proc/self/smaps", 1 << 20, ERR_STATE_IO, &text, &len, &err), 0);
+	assert_int_equal(file_read("/proc/self/smaps", 1 << 20, ERR_STATE_IO, &text, &len, &err),
+			 0);
 	assert_true(len > 4096 && strlen(text) == len);
 	free(text);
 	assert_int_equal(file_read("/dev/zero", 100000, ERR_STATE_IO, &text, &len, &err), -EFBIG);
@@ -105,6 +106,12 @@ static void test_save_failures_keep_the_old(void **state)
 	struct err err = {0};
 	assert_int_equal(file_save(in_dir("no/f"), "x", 1, 0600, ERR_STATE_IO, &err), -ENOENT);
 	assert_ptr_equal(err.kind, ERR_STATE_IO);
+
+	/* What is no file is never replaced by one. */
+	assert_int_equal(mkfifo(in_dir("pipe"), 0600), 0);
+	assert_int_equal(file_save(in_dir("pipe"), "x", 1, 0600, ERR_STATE_IO, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "not a regular file"));
+	assert_int_equal(file_save(dir, "x", 1, 0600, ERR_STATE_IO, &err), -EINVAL);
 
 	/* A symbolic link in the temporary file's place is not followed. */
 	const char *path = in_dir("f");

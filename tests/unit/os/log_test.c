@@ -114,7 +114,8 @@ static void *write_lines(void *arg)
 {
 	log_bind("thread=%d", *(int *)arg);
 	for (int i = 0; i < 500; i++)
-		log_info("line %d of %d aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", i, *(int *)arg);
+		log_info("line %d of %d aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", i,
+			 *(int *)arg);
 	return NULL;
 }
 
@@ -137,7 +138,8 @@ static void test_threads(void **state)
 	int count = 0, next[4] = {0};
 	for (char *rest = text; (line = strsep(&rest, "\n")) && *line; count++) {
 		int thread, number, of;
-		if (sscanf(line + 24, " INFO  thread=%d line %d of %d a", &thread, &number, &of) != 3)
+		if (sscanf(line + 24, " INFO  thread=%d line %d of %d a", &thread, &number, &of) !=
+		    3)
 			fail_msg("mixed: %s", line);
 		assert_int_equal(thread, of);
 		assert_int_equal(number, next[thread]++);
@@ -171,9 +173,9 @@ static void test_levels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_line),	cmocka_unit_test(test_journald),
-		cmocka_unit_test(test_cut),	cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_err),	cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_line), cmocka_unit_test(test_journald),
+		cmocka_unit_test(test_cut),  cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_err),  cmocka_unit_test(test_levels),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,7 +170,7 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_signals),	 cmocka_unit_test(test_notify),
+		cmocka_unit_test(test_signals),  cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_watchdog), cmocka_unit_test(test_process),
 		cmocka_unit_test(test_random),
 	};

@@ -180,8 +180,8 @@ static void test_first_start_and_again(void **state)
 	size_t len;
 	struct position_doc d;
 	struct err err = {0};
-	assert_int_equal(file_read(in_dir("position.json"), 1 << 20, ERR_STATE_IO, &text, &len, &err),
-			 0);
+	assert_int_equal(
+		file_read(in_dir("position.json"), 1 << 20, ERR_STATE_IO, &text, &len, &err), 0);
 	assert_int_equal(position_doc_parse(text, len, &d, &err), 0);
 	assert_int_equal(d.seq, 2);
 	assert_int_equal(d.epoch, 1);
@@ -244,11 +244,12 @@ static void test_damaged(void **state)
 	checkpoint_close(c);
 	char *text;
 	size_t len;
-	assert_int_equal(file_read(in_dir("position.json"), 1 << 20, ERR_STATE_IO, &text, &len, NULL),
-			 0);
+	assert_int_equal(
+		file_read(in_dir("position.json"), 1 << 20, ERR_STATE_IO, &text, &len, NULL), 0);
 	for (size_t cut = 0; cut + 2 < len; cut += 7) {
 		assert_int_equal(truncate(in_dir("position.json"), (off_t)cut), 0);
-		assert_open_fails("t", "", ERR_STATE_INVALID, "position.json: the position document");
+		assert_open_fails("t", "", ERR_STATE_INVALID,
+				  "position.json: the position document");
 		write_file("position.json", text);
 	}
 	free(text);
@@ -463,16 +464,21 @@ static void test_from_doc_refuses(void **state)
 		{"\"pos\":100", "\"pos\":0", "go together"},
 		{"\"gtid\":\"\"", "\"gtid\":\"0-1-1\"", "expected a server uuid"},
 		{"\"partial\":null",
-		 "\"partial\":{\"gtid\":\"x\",\"file\":\"b\",\"pos\":4,\"rows\":1,\"crc\":0,\"revision\":0}",
+		 "\"partial\":{\"gtid\":\"x\",\"file\":\"b\",\"pos\":4,\"rows\":1,\"crc\":0,"
+		 "\"revision\":0}",
 		 "'partial.gtid'"},
 		{"\"partial\":null",
-		 "\"partial\":{\"gtid\":\"\",\"file\":\"\",\"pos\":4,\"rows\":1,\"crc\":0,\"revision\":0}",
+		 "\"partial\":{\"gtid\":\"\",\"file\":\"\",\"pos\":4,\"rows\":1,\"crc\":0,"
+		 "\"revision\":"
+		 "0}",
 		 "neither a GTID nor a place"},
 		{"\"partial\":null",
-		 "\"partial\":{\"gtid\":\"\",\"file\":\"b\",\"pos\":4,\"rows\":0,\"crc\":0,\"revision\":0}",
+		 "\"partial\":{\"gtid\":\"\",\"file\":\"b\",\"pos\":4,\"rows\":0,\"crc\":0,"
+		 "\"revision\":0}",
 		 "nothing would be partial"},
 		{"\"prepared\":[]",
-		 "\"prepared\":[{\"xid\":\"x\",\"gtid\":\"\",\"before\":\"\",\"file\":\"\",\"pos\":1}]",
+		 "\"prepared\":[{\"xid\":\"x\",\"gtid\":\"\",\"before\":\"\",\"file\":\"\",\"pos\":"
+		 "1}]",
 		 "prepared XA"},
 		{"\"snapshot\":null", "\"snapshot\":{}", "a snapshot is under way"},
 	};

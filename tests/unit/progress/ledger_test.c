@@ -81,8 +81,8 @@ static void put_group(struct world *w, struct gtid gtid, uint64_t start)
 static void put_mark(struct world *w, struct gtid gtid, uint64_t end, usec_t time)
 {
 	struct record *r = put(w, RECORD_MARK, sizeof(struct record_mark));
-	*(struct record_mark *)(r + 1) =
-		(struct record_mark){.gtid = gtid, .end = at(end), .commit_time = time};
+	*(struct record_mark *)(r + 1) = (struct record_mark){
+		.gtid = gtid, .end = at(end), .commit_time = time};
 }
 
 static void put_message(struct world *w, uint64_t row, uint32_t crc, int flags)
@@ -392,7 +392,10 @@ static void assert_model(struct world *w, size_t n)
 		}
 	}
 	char gtids[100];
-	snprintf(gtids, sizeof(gtids), last > 1 ? UUID ":1-%u" : last ? UUID ":%u" : "%.0u",
+	snprintf(gtids, sizeof(gtids),
+		 last > 1 ? UUID ":1-%u"
+		 : last   ? UUID ":%u"
+			  : "%.0u",
 		 (unsigned)last);
 	struct buf b;
 	buf_init(&b);
