@@ -76,13 +76,13 @@ struct server_start {
  * file/pos   file and pos, set NULL on MySQL,            file and pos
  *            BINLOG_GTID_POS() of them on MariaDB
  * gtid       the set, file ""                            ERR_SOURCE_SETTING
- * time       last file whose first event is not younger than the time, offset 4,
- *            with the set before it; or the first file there is
+ * time       last file begun before the time, offset 4,  likewise
+ *            and the set before it
  *
  * START_TIME gives a place at or before the time: the caller leaves out groups whose
  * commit time is under start->time (the header timestamp where there is none). A time
- * before the first file's is ERR_SOURCE_PURGED. A dump by file starts where `file` is
- * set and `gtids` is NULL, else by GTID: see dump.h.
+ * before the oldest file's is ERR_SOURCE_PURGED, unless that is number 000001. A dump
+ * starts by file where `file` is set and `gtids` is NULL, else by GTID: see dump.h.
  */
 int server_resolve_start(struct source *s, const struct server_info *info,
 			 const struct server_start *start, struct position *ret_position,

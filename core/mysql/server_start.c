@@ -214,30 +214,38 @@ static int list_files(struct source *s, struct files *f, struct err *err)
 	return rc;
 }
 
+/* Was the file the first a server (or RESET MASTER) began? Then none was purged. */
+static bool is_very_first(const char *file)
+{
+	const char *dot = strrchr(file, '.');
+	return dot && strtoull(dot + 1, NULL, 10) == 1;
+}
+
 /*
- * The last file not begun after `time`. Files are begun in order, so it is searched by
- * halves: each probe is a connection.
+ * The last file begun before `time`. Files are begun in order, so it is searched by
+ * halves: each probe is a connection. Stamps are whole seconds: a file begun in the very
+ * second of `time` may follow one with events of that second.
  */
 static int find_file(struct source *s, const struct server_info *info, const struct files *f,
 		     usec_t time, size_t *ret, struct err *err)
 {
-	usec_t begun;
+	usec_t begun, second = time - time % USEC_PER_SEC;
 	int rc = file_time(s, info, f->name[0], &begun, err);
 	if (rc)
 		return rc;
-	if (begun > time)
+	if (begun > time && !is_very_first(f->name[0]))
 		return err_set(err, -ENOENT, ERR_SOURCE_PURGED,
 			       "%s no longer has binlogs of that time: its oldest, %s, was begun "
 			       "%lld s later",
 			       source_name(s), f->name[0],
 			       (long long)((begun - time) / USEC_PER_SEC));
-	size_t low = 0, high = f->n; /* low was begun in time; high was not, or is none */
+	size_t low = 0, high = f->n; /* low was begun before; high was not, or is none */
 	while (high - low > 1) {
 		size_t mid = low + (high - low) / 2;
 		rc = file_time(s, info, f->name[mid], &begun, err);
 		if (rc)
 			return rc;
-		if (begun > time)
+		if (begun >= second)
 			high = mid;
 		else
 			low = mid;
