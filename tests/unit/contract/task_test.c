@@ -567,6 +567,15 @@ static void test_secrets(void **state)
 	secret_clear(&s);
 	assert_null(s.text);
 
+	/* Only TLS material may be a path: a password may begin with '/'. */
+	places.paths = true;
+	t = parse("{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\","
+		  "\"password\":\"/etc/hostname\"}," KAFKA "}");
+	assert_int_equal(task_resolve_secrets(t, &places, &err), 0);
+	assert_string_equal(t->source.password.text, "/etc/hostname");
+	task_free(t);
+	places.paths = false;
+
 	/* TLS material: a path only where paths are allowed, and PEM in any case. */
 	snprintf(text, sizeof(text),
 		 "{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"tls\":{\"ca\":\"%s\"}"
