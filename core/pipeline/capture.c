@@ -269,6 +269,7 @@ static int run_episode(struct capture *c, struct err *err)
 		.stats = &c->source,
 		.until = &c->o.until,
 		.fail_fast = c->o.fail_fast,
+		.identity = checkpoint_source(c->o.checkpoint),
 	};
 	struct deliver d = {
 		.owner = c,

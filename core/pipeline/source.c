@@ -187,6 +187,19 @@ static int start_dump(struct source_thread *t, const struct position *from, stru
 	return 0;
 }
 
+/* A file and an offset mean something on the server they are of, and nowhere else. */
+static int check_identity(const struct source_thread *t, struct err *err)
+{
+	if ((t->read.gtids && t->server.gtids) || !t->identity[0] ||
+	    strcmp(t->identity, t->server.identity) == 0)
+		return 0;
+	return err_set(err, -EINVAL, ERR_SOURCE_DIVERGED,
+		       "the position %.120s:%llu is of server %s, but %s is %s; without GTIDs it "
+		       "means nothing there",
+		       t->read.at.file, (unsigned long long)t->read.at.pos, t->identity,
+		       source_name(t->dump), t->server.identity);
+}
+
 /* Connects to the current host and opens a dump behind what is in the queue. */
 static int open_dump(struct source_thread *t, struct err *err)
 {
@@ -198,6 +211,8 @@ static int open_dump(struct source_thread *t, struct err *err)
 			     "the position is of a %s server, but %s is %s",
 			     flavor_name(t->read.flavor), source_name(t->dump),
 			     t->server.version_text);
+	if (rc == 0)
+		rc = check_identity(t, err);
 	if (rc == 0)
 		rc = server_check(t->dump, &t->server, !t->server.row_metadata_full, err);
 	if (rc == 0)

@@ -56,6 +56,7 @@ struct source_thread {
 	struct source_stats *stats;
 	const struct until *until;
 	bool fail_fast;
+	const char *identity; /* of the server the position is of; "": not known */
 	struct position read; /* owned; starts as the safe position */
 	atomic_bool done;     /* the thread has put its last record */
 	int rc;               /* valid once done: 0, or why it ended */
