@@ -20,18 +20,18 @@ struct catalog_column {
 	 * visible ones; elsewhere this is the index, and hidden columns come last.
 	 */
 	uint32_t place;
-	struct span data_type;   /* "int", "varchar", … lower case */
+	struct span data_type;	 /* "int", "varchar", … lower case */
 	struct span column_type; /* "int(10) unsigned", "enum('a','b')", … */
-	struct span charset;     /* "utf8mb4"; empty when not text */
-	struct span collation;   /* empty when not text */
+	struct span charset;	 /* "utf8mb4"; empty when not text */
+	struct span collation;	 /* empty when not text */
 	bool is_unsigned;
 	bool nullable;
-	bool generated;      /* virtual or stored */
-	bool invisible;      /* left out of SELECT *, but in the rows */
+	bool generated;	     /* virtual or stored */
+	bool invisible;	     /* left out of SELECT *, but in the rows */
 	uint32_t key_seq;    /* place in the primary key from 1; 0: not in it */
 	uint64_t max_bytes;  /* CHARACTER_OCTET_LENGTH; 0 when not text or bytes */
 	uint8_t precision;   /* NUMERIC_PRECISION, for DECIMAL and BIT */
-	uint8_t scale;       /* NUMERIC_SCALE, or DATETIME_PRECISION of temporals */
+	uint8_t scale;	     /* NUMERIC_SCALE, or DATETIME_PRECISION of temporals */
 	struct span *labels; /* ENUM, SET */
 	uint32_t nlabels;
 };

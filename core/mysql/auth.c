@@ -220,8 +220,7 @@ static int answer_switch(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a)
  */
 static int gate_attempt(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql, struct auth *a)
 {
-	bool required =
-		a->mode == SOURCE_TLS_REQUIRED || a->mode == SOURCE_TLS_VERIFY_IDENTITY;
+	bool required = a->mode == SOURCE_TLS_REQUIRED || a->mode == SOURCE_TLS_VERIFY_IDENTITY;
 	if (required && !(mysql->server_capabilities & CLIENT_SSL))
 		return refuse(a, AUTH_NO_TLS); /* [A] */
 	/* So that TLS too waits in our wait function, where it can be interrupted. */

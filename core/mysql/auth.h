@@ -35,12 +35,12 @@
 #include <mysql.h>
 
 enum auth_verdict {
-	AUTH_NONE,        /* the plugin found nothing wrong, or was never reached */
-	AUTH_NO_TLS,      /* TLS is required and not there */
-	AUTH_PLUGIN,      /* the account's method is not one of ours: `plugin` */
-	AUTH_NEEDS_TLS,   /* full caching_sha2 authentication without TLS */
-	AUTH_BAD_KEY,     /* the server's RSA key is unusable, or the password too long */
-	AUTH_PROTOCOL,    /* the server's packets make no sense */
+	AUTH_NONE,	/* the plugin found nothing wrong, or was never reached */
+	AUTH_NO_TLS,	/* TLS is required and not there */
+	AUTH_PLUGIN,	/* the account's method is not one of ours: `plugin` */
+	AUTH_NEEDS_TLS, /* full caching_sha2 authentication without TLS */
+	AUTH_BAD_KEY,	/* the server's RSA key is unusable, or the password too long */
+	AUTH_PROTOCOL,	/* the server's packets make no sense */
 };
 
 /* One attempt; lives until mysql_real_connect() has returned. */
@@ -48,7 +48,7 @@ struct auth {
 	const char *password; /* never NULL */
 	enum source_tls_mode mode;
 	enum auth_verdict verdict; /* out */
-	char plugin[64];           /* out: the method the server asked for; "" if none yet */
+	char plugin[64];	   /* out: the method the server asked for; "" if none yet */
 };
 
 /* Once per process, in any thread. 0, or -errno when the library refuses. */

@@ -7,6 +7,7 @@
 #include "core/mysql/catalog.h"
 #include "common/contract/errors.h"
 #include "core/mysql/query.h"
+#include "core/mysql/query_error.h"
 #include "core/mysql/source_priv.h"
 
 #include <errno.h>
@@ -39,28 +40,21 @@ static int no_memory(struct err *err)
 	return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table definition");
 }
 
-/* Runs a statement with the two names as literals in place of its two %s. */
-static int open_for(struct source *s, struct query *q, struct err *err, const char *fmt,
-		    struct span db, struct span table)
+/* Runs a statement on a view of information_schema for one table. */
+static int open_for(struct source *s, struct query *q, struct err *err, const char *select,
+		    struct span db, struct span table, const char *tail)
 {
-	struct buf a, b;
-	buf_init(&a);
-	buf_init(&b);
-	query_put_literal(s, &a, db);
-	query_put_literal(s, &b, table);
-	buf_cstr(&a);
-	buf_cstr(&b);
-	int rc;
-	if (a.failed || b.failed) {
-		rc = no_memory(err);
-	} else {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		rc = query_open(s, q, err, fmt, (const char *)a.data, (const char *)b.data);
-#pragma GCC diagnostic pop
-	}
-	buf_free(&a);
-	buf_free(&b);
+	struct buf sql;
+	buf_init(&sql);
+	buf_puts(&sql, select);
+	buf_puts(&sql, " WHERE TABLE_SCHEMA=");
+	query_put_literal(s, &sql, db);
+	buf_puts(&sql, " AND TABLE_NAME=");
+	query_put_literal(s, &sql, table);
+	buf_puts(&sql, tail);
+	buf_cstr(&sql);
+	int rc = sql.failed ? no_memory(err) : query_open(s, q, err, "%s", (const char *)sql.data);
+	buf_free(&sql);
 	return rc;
 }
 
@@ -83,12 +77,12 @@ enum {
 	C_ORDINAL,
 };
 
-#define COLUMNS_SQL                                                                                \
-	"SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, "                    \
-	"CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, EXTRA, CHARACTER_OCTET_LENGTH, "          \
-	"NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, ORDINAL_POSITION "                   \
-	"FROM information_schema.COLUMNS WHERE TABLE_SCHEMA=%s AND TABLE_NAME=%s "                  \
-	"ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+static const char columns_sql[] =
+	"SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, "
+	"CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, EXTRA, CHARACTER_OCTET_LENGTH, "
+	"NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, ORDINAL_POSITION "
+	"FROM information_schema.COLUMNS";
+static const char columns_order[] = " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION";
 
 static int take_column(const struct query *q, struct arena *arena, struct catalog_column *c)
 {
@@ -114,7 +108,8 @@ static int take_column(const struct query *q, struct arena *arena, struct catalo
 		      same(c->data_type, (struct span){(const uint8_t *)"set", 3});
 	c->is_unsigned = !listed && contains(c->column_type, "unsigned");
 	if (ok && listed)
-		ok = catalog_parse_labels(c->column_type, arena, &c->labels, &c->nlabels) != -ENOMEM;
+		ok = catalog_parse_labels(c->column_type, arena, &c->labels, &c->nlabels) !=
+		     -ENOMEM;
 	return ok ? 0 : -ENOMEM;
 }
 
@@ -137,7 +132,7 @@ static int load_columns(struct source *s, struct arena *arena, struct catalog_ta
 			struct err *err)
 {
 	struct query q;
-	int rc = open_for(s, &q, err, COLUMNS_SQL, t->db, t->name);
+	int rc = open_for(s, &q, err, columns_sql, t->db, t->name, columns_order);
 	if (rc)
 		return rc;
 	bool exact;
@@ -194,8 +189,8 @@ static void take_part(const struct query *q, struct catalog_table *t, struct key
 	const char *type = query_text(q, K_TYPE) ? query_text(q, K_TYPE) : "";
 	bool primary = !strcmp(name, "PRIMARY"), first = query_u64(q, K_SEQ) == 1;
 	bool unique = !query_u64(q, K_NON_UNIQUE);
-	t->hidden_by_keys += !query_text(q, K_COLUMN) ||
-			     (first && unique && !primary && !strcmp(type, "HASH"));
+	t->hidden_by_keys +=
+		!query_text(q, K_COLUMN) || (first && unique && !primary && !strcmp(type, "HASH"));
 	if (first) {
 		r->found |= r->usable && r->n;
 		r->usable = !r->found && unique;
@@ -229,8 +224,7 @@ static int take_key(struct query *q, struct arena *arena, struct catalog_table *
 	return 0;
 }
 
-static int load_key(struct source *s, struct arena *arena, struct catalog_table *t,
-		    struct err *err)
+static int load_key(struct source *s, struct arena *arena, struct catalog_table *t, struct err *err)
 {
 	struct buf sql;
 	struct query q;
@@ -240,8 +234,7 @@ static int load_key(struct source *s, struct arena *arena, struct catalog_table 
 	buf_puts(&sql, " FROM ");
 	query_put_name(&sql, t->db);
 	buf_cstr(&sql);
-	int rc = sql.failed ? no_memory(err)
-			    : query_open(s, &q, err, "%s", (const char *)sql.data);
+	int rc = sql.failed ? no_memory(err) : query_open(s, &q, err, "%s", (const char *)sql.data);
 	buf_free(&sql);
 	if (rc)
 		return rc;
@@ -258,10 +251,8 @@ static int load_kind(struct source *s, const struct server_info *info, struct ca
 	if (info->flavor != FLAVOR_MARIADB)
 		return 0;
 	struct query q;
-	int rc = open_for(s, &q, err,
-			  "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE "
-			  "TABLE_SCHEMA=%s AND TABLE_NAME=%s",
-			  t->db, t->name);
+	int rc = open_for(s, &q, err, "SELECT TABLE_TYPE FROM information_schema.TABLES", t->db,
+			  t->name, "");
 	if (rc)
 		return rc;
 	while ((rc = query_next(&q, err)) > 0)
@@ -272,16 +263,18 @@ static int load_kind(struct source *s, const struct server_info *info, struct ca
 
 static int not_there(struct source *s, struct span db, struct span table, struct err *err)
 {
+	char account[256], who[300];
+	source_account(s, account, sizeof(account));
 	return err_set(err, -ENOENT, ERR_SCHEMA_MISSING,
 		       "%s shows no columns of %.*s.%.*s: the table is gone, or the user may not "
-		       "see it; then: GRANT SELECT ON `%.*s`.* TO the user",
+		       "see it; to mend that: GRANT SELECT ON `%.*s`.* TO %s",
 		       source_name(s), (int)db.len, (const char *)db.p, (int)table.len,
-		       (const char *)table.p, (int)db.len, (const char *)db.p);
+		       (const char *)table.p, (int)db.len, (const char *)db.p,
+		       query_quote_account(account, who, sizeof(who)));
 }
 
-static int load(struct source *s, const struct server_info *info, struct span db,
-		struct span table, struct arena *arena, struct catalog_table *ret,
-		struct err *err)
+static int load(struct source *s, const struct server_info *info, struct span db, struct span table,
+		struct arena *arena, struct catalog_table *ret, struct err *err)
 {
 	bool ok = true;
 	struct catalog_table t = {.db = keep(arena, db, &ok), .name = keep(arena, table, &ok)};
@@ -354,7 +347,8 @@ int catalog_charset(struct source *s, const struct server_info *info, uint32_t c
 		rc = ok ? 0 : no_memory(&why);
 	} else if (rc == 0) {
 		rc = err_set(&why, -ENOENT, ERR_TYPE_UNSUPPORTED,
-			     "%s does not know a collation with the id %u", source_name(s), collation);
+			     "%s does not know a collation with the id %u", source_name(s),
+			     collation);
 	}
 	buf_free(&name);
 	if (rc && err)

@@ -116,7 +116,8 @@ int source_new(const struct source_options *o, struct source **ret, struct err *
 		 copy_string(&c->tls.cert, o->tls.cert) | copy_string(&c->tls.key, o->tls.key);
 	if (rc || s->interrupt_fd < 0) {
 		source_free(s);
-		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory or descriptor for a connection");
+		return err_set(err, -ENOMEM, ERR_MEMORY,
+			       "no memory or descriptor for a connection");
 	}
 	bool v6 = strchr(c->host, ':');
 	snprintf(s->name, sizeof(s->name), "%.128s@%s%.255s%s:%u", c->user, v6 ? "[" : "", c->host,

@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 enum source_tls_mode {
-	SOURCE_TLS_DISABLED,        /* plaintext, knowingly */
-	SOURCE_TLS_PREFERRED,       /* TLS where the server offers it; no certificate check */
-	SOURCE_TLS_REQUIRED,        /* TLS or nothing; the certificate is checked if `ca` is given */
+	SOURCE_TLS_DISABLED,  /* plaintext, knowingly */
+	SOURCE_TLS_PREFERRED, /* TLS where the server offers it; no certificate check */
+	SOURCE_TLS_REQUIRED,  /* TLS or nothing; the certificate is checked if `ca` is given */
 	SOURCE_TLS_VERIFY_IDENTITY, /* TLS, and the certificate is valid and names the host */
 };
 
@@ -38,7 +38,7 @@ struct source_options {
 	const char *password; /* NULL or "": none */
 	struct source_tls tls;
 	usec_t connect_timeout; /* for the whole handshake; 0: 10 s */
-	usec_t read_timeout;    /* for each wait while a statement runs; 0: 60 s */
+	usec_t read_timeout;	/* for each wait while a statement runs; 0: 60 s */
 };
 
 struct source;

@@ -58,27 +58,30 @@ static int verdict_fail(struct source *s, const struct auth *a, struct err *err)
 	const char *name = s->name;
 	switch (a->verdict) {
 	case AUTH_NO_TLS:
-		return err_set(err, -EPROTO, ERR_SOURCE_TLS,
-			       "%s: the server offers no TLS, and source.tls.mode is %s; no password "
-			       "was sent",
-			       name,
-			       a->mode == SOURCE_TLS_VERIFY_IDENTITY ? "verify_identity"
-								     : "required");
-	case AUTH_PLUGIN:
-		return err_set(err, -EACCES, ERR_SOURCE_AUTH_PLUGIN,
-			       "%s: the server asks for authentication by %s; allowed are "
-			       "caching_sha2_password and mysql_native_password; no password was sent",
-			       name, a->plugin);
-	case AUTH_NEEDS_TLS:
 		return err_set(
 			err, -EPROTO, ERR_SOURCE_TLS,
-			"%s: caching_sha2_password needs TLS for the first login of a user, and the "
-			"server offers none; turn TLS on there, or set source.tls.mode to disabled if "
-			"the network can be trusted; no password was sent",
-			name);
+			"%s: the server offers no TLS, and source.tls.mode is %s; no password "
+			"was sent",
+			name,
+			a->mode == SOURCE_TLS_VERIFY_IDENTITY ? "verify_identity" : "required");
+	case AUTH_PLUGIN:
+		return err_set(
+			err, -EACCES, ERR_SOURCE_AUTH_PLUGIN,
+			"%s: the server asks for authentication by %s; allowed are "
+			"caching_sha2_password and mysql_native_password; no password was sent",
+			name, a->plugin);
+	case AUTH_NEEDS_TLS:
+		return err_set(err, -EPROTO, ERR_SOURCE_TLS,
+			       "%s: caching_sha2_password needs TLS for the first login of a user, "
+			       "and the "
+			       "server offers none; turn TLS on there, or set source.tls.mode to "
+			       "disabled if "
+			       "the network can be trusted; no password was sent",
+			       name);
 	case AUTH_BAD_KEY:
 		return err_set(err, -EACCES, ERR_SOURCE_AUTH,
-			       "%s: the password cannot be encrypted with the server's RSA key", name);
+			       "%s: the password cannot be encrypted with the server's RSA key",
+			       name);
 	case AUTH_PROTOCOL:
 	case AUTH_NONE:
 		break;
@@ -111,6 +114,6 @@ int connect_fail(struct source *s, MYSQL *m, const struct auth *a, struct err *e
 		text = "refused, or no way to it";
 	if (kind == ERR_SOURCE_AUTH && s->options.tls.mode == SOURCE_TLS_DISABLED)
 		hint = " (without TLS; the account may require it)";
-	return err_set(err, kind_errno(kind), kind, "cannot connect to %s: %s (error %u)%s", s->name,
-		       text, code, hint);
+	return err_set(err, kind_errno(kind), kind, "cannot connect to %s: %s (error %u)%s",
+		       s->name, text, code, hint);
 }

@@ -81,10 +81,11 @@ static int put_dump(const struct dump_options *o, bool by_gtid, uint32_t id, str
 	uint64_t pos = by_gtid || at->pos < FILE_START ? FILE_START : at->pos;
 	bool mariadb = o->server->flavor == FLAVOR_MARIADB;
 	if (pos > UINT32_MAX)
-		return err_set(err, -ERANGE, ERR_SOURCE_POSITION,
-			       "%s: offset %llu of %s is over 4 GiB, which only a start by GTID can "
-			       "reach",
-			       source_name(s), (unsigned long long)pos, at->file);
+		return err_set(
+			err, -ERANGE, ERR_SOURCE_POSITION,
+			"%s: offset %llu of %s is over 4 GiB, which only a start by GTID can "
+			"reach",
+			source_name(s), (unsigned long long)pos, at->file);
 	unsigned flags = (o->stop_at_end ? DUMP_NON_BLOCK : 0) |
 			 (o->annotate && mariadb ? DUMP_ANNOTATE : 0);
 	uint8_t head[10];

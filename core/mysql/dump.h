@@ -24,7 +24,7 @@ struct dump_options {
 	const char *uuid;     /* 36 characters, ours alone, for @replica_uuid; NULL: none */
 	const char *hostname; /* shown in SHOW REPLICAS; NULL: none */
 	usec_t heartbeat;     /* 0: 10 s */
-	bool annotate;        /* ROWS_QUERY / ANNOTATE events too */
+	bool annotate;	      /* ROWS_QUERY / ANNOTATE events too */
 	bool stop_at_end;     /* end (0 from dump_next) instead of waiting at the head */
 };
 

@@ -40,7 +40,7 @@ static const struct {
 	{"truncated in the middle of event", ERR_EVENT_CORRUPT},
 	{"bogus data in log event", ERR_EVENT_CORRUPT},
 	{"event corruption", ERR_EVENT_CORRUPT},
-	{"crc check failed", ERR_EVENT_CORRUPT},
+	{"crc check", ERR_EVENT_CORRUPT},
 	{"checksum", ERR_EVENT_CORRUPT},
 	{"error reading log entry", ERR_EVENT_CORRUPT},
 };

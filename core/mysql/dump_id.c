@@ -38,8 +38,7 @@ static int is_taken(struct source *s, const struct server_info *info, uint32_t i
 	return rc;
 }
 
-int dump_choose_id(struct source *s, const struct server_info *info, uint32_t *ret,
-		   struct err *err)
+int dump_choose_id(struct source *s, const struct server_info *info, uint32_t *ret, struct err *err)
 {
 	for (int i = 0; i < TRIES; i++) {
 		uint32_t id;

@@ -16,15 +16,15 @@
 
 struct query {
 	struct source *source;
-	void *result;   /* the library's */
-	void *row;      /* the library's current row */
+	void *result; /* the library's */
+	void *row;    /* the library's current row */
 	unsigned long *lengths;
 	unsigned columns;
 };
 
 /* Runs a statement without a result, or drops its result. */
-int query_exec(struct source *s, struct err *err, const char *fmt, ...) MR_PRINTF(3, 4)
-	MR_MUST_CHECK;
+int query_exec(struct source *s, struct err *err, const char *fmt, ...)
+	MR_PRINTF(3, 4) MR_MUST_CHECK;
 /* Runs a statement and keeps all its rows in memory. query_end() must follow a success. */
 int query_open(struct source *s, struct query *ret, struct err *err, const char *fmt, ...)
 	MR_PRINTF(4, 5) MR_MUST_CHECK;

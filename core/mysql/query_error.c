@@ -105,7 +105,8 @@ const char *query_error_grant(unsigned code, const char *text, const char *accou
 			p += sizeof(need) - 1;
 			nwhat = privilege(p, (size_t)(end - p), &what);
 		}
-	} else if (code == SERVER_ERR_TABLEACCESS_DENIED || code == SERVER_ERR_COLUMNACCESS_DENIED) {
+	} else if (code == SERVER_ERR_TABLEACCESS_DENIED ||
+		   code == SERVER_ERR_COLUMNACCESS_DENIED) {
 		const char *end = strstr(text, " command denied");
 		const char *p = strstr(text, "for table ");
 		if (end) {
@@ -118,6 +119,7 @@ const char *query_error_grant(unsigned code, const char *text, const char *accou
 		}
 	}
 	if (what)
-		snprintf(out, size, "GRANT %.*s ON %.*s TO %s", (int)nwhat, what, (int)non, on, who);
+		snprintf(out, size, "GRANT %.*s ON %.*s TO %s", (int)nwhat, what, (int)non, on,
+			 who);
 	return out;
 }

@@ -17,16 +17,16 @@ struct server_info {
 	/* What a position is bound to: MySQL @@server_uuid; MariaDB "server_id-domain". */
 	char identity[64];
 	uint32_t server_id;
-	uint32_t gtid_domain;  /* MariaDB */
+	uint32_t gtid_domain; /* MariaDB */
 	/* MySQL: gtid_mode=ON. MariaDB: always. Then positions are GTID sets. */
 	bool gtids;
 	bool log_bin;
-	bool row_format;       /* binlog_format=ROW, global */
+	bool row_format;	/* binlog_format=ROW, global */
 	bool row_metadata_full; /* binlog_row_metadata=FULL: no catalogue needed */
-	bool row_image_full;   /* binlog_row_image=FULL (FULL_NODUP counts as not) */
+	bool row_image_full;	/* binlog_row_image=FULL (FULL_NODUP counts as not) */
 	char row_image[16];
-	bool checksums;        /* binlog_checksum=CRC32 */
-	char time_zone[64];    /* @@global.time_zone; SYSTEM replaced by @@system_time_zone */
+	bool checksums;	    /* binlog_checksum=CRC32 */
+	char time_zone[64]; /* @@global.time_zone; SYSTEM replaced by @@system_time_zone */
 };
 
 /* Asks the server what it is. */
@@ -63,7 +63,7 @@ struct server_start {
 	enum start_kind kind;
 	struct binlog_pos at; /* START_FILE */
 	const char *gtid;     /* START_GTID: a set as text */
-	usec_t time;          /* START_TIME: since 1970 */
+	usec_t time;	      /* START_TIME: since 1970 */
 };
 
 /*

@@ -25,11 +25,27 @@ static int check_settings(struct source *s, const struct server_info *info, stru
 			       "reconnect its clients",
 			       name);
 	if (!info->server_id)
-		return err_set(err, -EINVAL, ERR_SOURCE_SETTING,
-			       "%s has server_id 0 and refuses replicas: run SET GLOBAL server_id=1 "
-			       "there and set it in its configuration",
-			       name);
+		return err_set(
+			err, -EINVAL, ERR_SOURCE_SETTING,
+			"%s has server_id 0 and refuses replicas: run SET GLOBAL server_id=1 "
+			"there and set it in its configuration",
+			name);
 	return 0;
+}
+
+/* Is the privilege one of "GRANT a, b (column, column), c"? */
+static bool has_privilege(const char *list, const char *end, const char *name)
+{
+	size_t n = strlen(name);
+	for (const char *p = list; p < end;) {
+		const char *comma = memmem(p, (size_t)(end - p), ", ", 2);
+		const char *stop = comma ? comma : end;
+		size_t len = (size_t)(stop - p);
+		if (len >= n && !strncmp(p, name, n) && (len == n || !strncmp(p + n, " (", 2)))
+			return true;
+		p = stop + 2;
+	}
+	return false;
 }
 
 void server_grants_add(struct server_grants *g, const char *line)
@@ -42,14 +58,14 @@ void server_grants_add(struct server_grants *g, const char *line)
 		g->roles = true;
 		return;
 	}
-	char what[2048];
-	snprintf(what, sizeof(what), "%.*s", (int)(on - line), line);
+	const char *what = line + 6;
 	bool global = !strncmp(on, " ON *.* ", 8);
-	bool all = strstr(what, "ALL PRIVILEGES");
-	g->slave |= global && (all || strstr(what, "REPLICATION SLAVE"));
-	g->client |= global && (all || strstr(what, "REPLICATION CLIENT") ||
-				strstr(what, "BINLOG MONITOR") || strstr(what, "SUPER"));
-	g->select |= all || strstr(what, "SELECT");
+	bool all = has_privilege(what, on, "ALL PRIVILEGES");
+	g->slave |= global && (all || has_privilege(what, on, "REPLICATION SLAVE"));
+	g->client |= global && (all || has_privilege(what, on, "REPLICATION CLIENT") ||
+				has_privilege(what, on, "BINLOG MONITOR") ||
+				has_privilege(what, on, "SUPER"));
+	g->select |= all || has_privilege(what, on, "SELECT");
 }
 
 static int check_grants(struct source *s, const struct server_info *info, bool need_catalog,
@@ -77,9 +93,9 @@ static int check_grants(struct source *s, const struct server_info *info, bool n
 	buf_free(&account);
 	if (rc < 0)
 		return rc;
-	const char *client =
-		info->flavor == FLAVOR_MARIADB && info->version >= 100500 ? "BINLOG MONITOR"
-									  : "REPLICATION CLIENT";
+	const char *client = info->flavor == FLAVOR_MARIADB && info->version >= 100500
+				     ? "BINLOG MONITOR"
+				     : "REPLICATION CLIENT";
 	if (!g.slave || !g.client)
 		return err_set(err, -EACCES, ERR_SOURCE_GRANT,
 			       "%s lacks a privilege for reading the binlog; to mend it: GRANT "
@@ -182,9 +198,10 @@ int server_check_position(struct source *s, const struct server_info *info,
 	if (position->gtids && info->gtids)
 		return check_gtids(s, info, position->gtids, err);
 	if (!position->at.file[0])
-		return err_set(err, -EINVAL, ERR_SOURCE_POSITION,
-			       "the position has GTIDs only, and %s has gtid_mode off: set file and "
-			       "offset, or gtid_mode=ON",
-			       source_name(s));
+		return err_set(
+			err, -EINVAL, ERR_SOURCE_POSITION,
+			"the position has GTIDs only, and %s has gtid_mode off: set file and "
+			"offset, or gtid_mode=ON",
+			source_name(s));
 	return check_place(s, &position->at, err);
 }

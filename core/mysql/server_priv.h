@@ -5,7 +5,7 @@
 #include "core/mysql/query.h"
 #include "core/mysql/server.h"
 
-const char *server_sql_status(const struct server_info *info);   /* SHOW MASTER STATUS */
+const char *server_sql_status(const struct server_info *info);	 /* SHOW MASTER STATUS */
 const char *server_sql_replicas(const struct server_info *info); /* SHOW SLAVE HOSTS */
 
 /* A set as the server prints it, parsed; the caller frees it. */
@@ -30,10 +30,10 @@ int source_clone(struct source *s, struct source **ret, struct err *err) MR_MUST
 
 /* What the lines of SHOW GRANTS allow, as far as they say. Pure. */
 struct server_grants {
-	bool slave;   /* REPLICATION SLAVE */
-	bool client;  /* REPLICATION CLIENT or BINLOG MONITOR */
-	bool select;  /* SELECT on anything */
-	bool roles;   /* there are roles, whose privileges the lines do not show */
+	bool slave;  /* REPLICATION SLAVE */
+	bool client; /* REPLICATION CLIENT or BINLOG MONITOR */
+	bool select; /* SELECT on anything */
+	bool roles;  /* there are roles, whose privileges the lines do not show */
 };
 void server_grants_add(struct server_grants *g, const char *line);
 

@@ -24,8 +24,7 @@ int server_first_file(struct source *s, struct binlog_pos *ret, struct err *err)
 		snprintf(ret->file, sizeof(ret->file), "%s", query_text(&q, 0));
 		rc = 0;
 	} else if (rc >= 0) {
-		rc = err_set(err, -ENOENT, ERR_SOURCE_SETTING, "%s has no binlog",
-			     source_name(s));
+		rc = err_set(err, -ENOENT, ERR_SOURCE_SETTING, "%s has no binlog", source_name(s));
 	}
 	query_end(&q);
 	return rc;
@@ -84,9 +83,19 @@ int server_gtids_before(struct source *s, const struct server_info *info,
 static bool inside_group(const char *type)
 {
 	static const char *const inner[] = {
-		"Query",	"Xid",		 "Table_map",	"Write_rows", "Update_rows",
-		"Delete_rows",	"Rows_query",	 "Annotate",	"Intvar",     "RAND",
-		"User var",	"XA_prepare",	 "Transaction_payload",
+		"Query",
+		"Xid",
+		"Table_map",
+		"Write_rows",
+		"Update_rows",
+		"Delete_rows",
+		"Rows_query",
+		"Annotate",
+		"Intvar",
+		"RAND",
+		"User var",
+		"XA_prepare",
+		"Transaction_payload",
 	};
 	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++)
 		if (!strncasecmp(type, inner[i], strlen(inner[i])))
@@ -178,7 +187,8 @@ static int file_time(struct source *s, const struct server_info *info, const cha
 	source_free(other);
 	if (!rc && !found)
 		rc = err_set(err, -EBADMSG, ERR_EVENT_CORRUPT,
-			     "%s: %s does not begin with a format description", source_name(s), file);
+			     "%s: %s does not begin with a format description", source_name(s),
+			     file);
 	return rc;
 }
 
@@ -209,8 +219,7 @@ static int list_files(struct source *s, struct files *f, struct err *err)
 	}
 	query_end(&q);
 	if (rc == 0 && !f->n)
-		rc = err_set(err, -ENOENT, ERR_SOURCE_SETTING, "%s has no binlog",
-			     source_name(s));
+		rc = err_set(err, -ENOENT, ERR_SOURCE_SETTING, "%s has no binlog", source_name(s));
 	return rc;
 }
 

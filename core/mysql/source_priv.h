@@ -19,13 +19,13 @@ struct source {
 	char cipher[128];
 	MYSQL *mysql; /* NULL while not connected */
 
-	int interrupt_fd;  /* readable once interrupted, for good */
-	bool timed_out;   /* the last wait ended by time */
+	int interrupt_fd; /* readable once interrupted, for good */
+	bool timed_out;	  /* the last wait ended by time */
 	usec_t deadline;  /* of all waits together; 0: none */
 	usec_t patience;  /* of one wait; 0: none */
 
 	bool dumping;
-	usec_t heartbeat; /* of the dump */
+	usec_t heartbeat;     /* of the dump */
 	uint64_t dump_events; /* of the log itself, since the dump began */
 };
 

@@ -15,9 +15,9 @@
 
 struct definition {
 	UT_hash_handle hh;
-	struct arena arena;  /* of everything below, and of the key */
-	struct span name;    /* db, zero, table: the hash's key */
-	struct span shape;   /* of the map it was made for: see shape_put() */
+	struct arena arena; /* of everything below, and of the key */
+	struct span name;   /* db, zero, table: the hash's key */
+	struct span shape;  /* of the map it was made for: see shape_put() */
 	struct table *table;
 };
 
@@ -69,7 +69,8 @@ void schema_free(struct schema *s)
 		return;
 	schema_invalidate(s, (struct span){0}, (struct span){0});
 	struct collation *c, *next;
-	HASH_ITER (hh, s->collations, c, next) {
+	HASH_ITER(hh, s->collations, c, next)
+	{
 		HASH_DEL(s->collations, c);
 		free(c);
 	}
@@ -86,10 +87,10 @@ static bool span_same(struct span a, struct span b)
 void schema_invalidate(struct schema *s, struct span db, struct span name)
 {
 	struct definition *d, *next;
-	HASH_ITER (hh, s->definitions, d, next)
-		if ((!db.len || span_same(d->table->db, db)) &&
-		    (!name.len || span_same(d->table->name, name)))
-			forget(s, d);
+	HASH_ITER(hh, s->definitions, d, next)
+	if ((!db.len || span_same(d->table->db, db)) &&
+	    (!name.len || span_same(d->table->name, name)))
+		forget(s, d);
 }
 
 /* ------------------------------------------------------- character sets */
@@ -140,8 +141,8 @@ static int name_charsets(struct schema *s, struct table *t, struct err *err)
 
 /* ------------------------------------------------------- definitions */
 
-static int say_mismatch(struct schema *s, const struct table *map,
-			const struct catalog_table *cat, uint32_t column, struct err *err)
+static int say_mismatch(struct schema *s, const struct table *map, const struct catalog_table *cat,
+			uint32_t column, struct err *err)
 {
 	enum { LIMIT = 240 };
 	struct buf *b = &s->scratch;
@@ -167,9 +168,8 @@ static int say_mismatch(struct schema *s, const struct table *map,
 static int say_missing(const struct table *map, const struct err *why, struct err *err)
 {
 	return err_set(err, -ENOENT, ERR_SCHEMA_MISSING,
-		       "the columns of %.*s.%.*s cannot be learned: %s",
-		       (int)map->db.len, (const char *)map->db.p, (int)map->name.len,
-		       (const char *)map->name.p,
+		       "the columns of %.*s.%.*s cannot be learned: %s", (int)map->db.len,
+		       (const char *)map->db.p, (int)map->name.len, (const char *)map->name.p,
 		       why->text[0] ? why->text : "the server does not know the table");
 }
 
@@ -206,8 +206,7 @@ static int ask(struct schema *s, const struct table *map, bool must, struct defi
 	return rc == -ENOMEM ? no_memory(err) : rc;
 }
 
-static int define(struct schema *s, const struct table *map, struct definition *d,
-		  struct err *err)
+static int define(struct schema *s, const struct table *map, struct definition *d, struct err *err)
 {
 	enum merge_need need = merge_need(map);
 	if (need != MERGE_NOTHING) {

@@ -16,9 +16,9 @@ static void put_span(struct buf *out, struct span s)
 void shape_put(const struct table *map, struct buf *out)
 {
 	put_u32(out, map->ncolumns);
-	put_u32(out, (uint32_t)(map->names_known | map->signs_known << 1 |
-				map->charsets_known << 2 | map->labels_known << 3 |
-				map->key_known << 4));
+	put_u32(out,
+		(uint32_t)(map->names_known | map->signs_known << 1 | map->charsets_known << 2 |
+			   map->labels_known << 3 | map->key_known << 4));
 	for (uint32_t i = 0; i < map->ncolumns; i++) {
 		const struct column *c = &map->columns[i];
 		put_u32(out, (uint32_t)c->type | (uint32_t)c->meta << 8 |

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #define PASSWORD "correct-horse-battery"
-#define USER "repl"
+#define USER	 "repl"
 
 /* trusted: the server's own certificate is given as `ca`. */
 static int attempt_host(struct fake *f, enum source_tls_mode mode, const char *host, bool trusted,
@@ -132,8 +132,9 @@ static void clear_password_is_refused(void **state)
 static void other_methods_are_refused(void **state)
 {
 	(void)state;
-	const char *const plugins[] = {"sha256_password", "dialog", "client_ed25519", "mysql_old_password",
-				       "mr", "", "../../../../tmp/x", "mysql_native"};
+	const char *const plugins[] = {"sha256_password",    "dialog",	    "client_ed25519",
+				       "mysql_old_password", "mr",	    "",
+				       "../../../../tmp/x",  "mysql_native"};
 	for (size_t i = 0; i < sizeof(plugins) / sizeof(plugins[0]); i++) {
 		struct fake f = {.script = greet_and_switch,
 				 .capabilities = FAKE_USUAL,
@@ -151,9 +152,8 @@ static void other_methods_are_refused(void **state)
 static void greeting_naming_our_plugin_is_refused(void **state)
 {
 	(void)state;
-	struct fake f = {.script = greet_and_wait,
-			 .capabilities = FAKE_USUAL,
-			 .greeting_plugin = "mr_gate"};
+	struct fake f = {
+		.script = greet_and_wait, .capabilities = FAKE_USUAL, .greeting_plugin = "mr_gate"};
 	struct err err = {0};
 	assert_true(attempt(&f, SOURCE_TLS_PREFERRED, &err) < 0);
 	assert_no_secret(&f, &err);
@@ -256,7 +256,8 @@ static void decrypt(const struct buf *packet)
 	ndecrypted = sizeof(decrypted);
 	assert_int_equal(EVP_PKEY_decrypt_init(ctx), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING), 1);
-	assert_int_equal(EVP_PKEY_decrypt(ctx, decrypted, &ndecrypted, packet->data, packet->len), 1);
+	assert_int_equal(EVP_PKEY_decrypt(ctx, decrypted, &ndecrypted, packet->data, packet->len),
+			 1);
 	EVP_PKEY_CTX_free(ctx);
 	for (size_t i = 0; i < ndecrypted; i++)
 		decrypted[i] ^= FAKE_NONCE[i % AUTH_NONCE];

@@ -153,10 +153,20 @@ void fake_greet(struct fake *f)
 	struct buf b;
 	buf_init(&b);
 	unsigned c = f->capabilities;
-	uint8_t low[] = {(uint8_t)c, (uint8_t)(c >> 8), 45, 2, 0, (uint8_t)(c >> 16),
-			 (uint8_t)(c >> 24), c & FAKE_PLUGIN_AUTH ? 21 : 0};
+	uint8_t low[] = {(uint8_t)c,
+			 (uint8_t)(c >> 8),
+			 45,
+			 2,
+			 0,
+			 (uint8_t)(c >> 16),
+			 (uint8_t)(c >> 24),
+			 c & FAKE_PLUGIN_AUTH ? 21 : 0};
 	uint8_t zero[10] = {0};
-	buf_put(&b, "\x0a" "8.0.99\0" "\x01\0\0\0", 1 + 7 + 4);
+	buf_put(&b,
+		"\x0a"
+		"8.0.99\0"
+		"\x01\0\0\0",
+		1 + 7 + 4);
 	buf_put(&b, FAKE_NONCE, 8);
 	buf_putc(&b, 0);
 	buf_put(&b, low, sizeof(low));

@@ -30,7 +30,7 @@ struct fake {
 	int fd;
 	uint16_t port;
 	uint8_t seq;
-	const char *tls_name; /* whom the certificate names; NULL: no TLS */
+	const char *tls_name;	/* whom the certificate names; NULL: no TLS */
 	char certificate[4096]; /* after fake_start(): PEM, signed by itself */
 	SSL_CTX *ctx;
 	SSL *ssl; /* after fake_tls() */

@@ -35,11 +35,10 @@ static void servers_text(void **state)
 		const char *p;
 		size_t n;
 	} want[] = {
-		{"it's", 4},   {"b\\s", 3},  {"nl\nx", 4},
-		{"q\"q", 3},   {"tab\tx", 5}, {"z\0z", 3},
-		{"cr\rx", 4},  {"\xc3\xa9,\xe2\x82\xac", 6},
-		{"trail", 5},  {"ctl\x1ax", 5}, {"", 0},
-		{"(", 1},      {")", 1},
+		{"it's", 4},   {"b\\s", 3},	{"nl\nx", 4}, {"q\"q", 3},
+		{"tab\tx", 5}, {"z\0z", 3},	{"cr\rx", 4}, {"\xc3\xa9,\xe2\x82\xac", 6},
+		{"trail", 5},  {"ctl\x1ax", 5}, {"", 0},      {"(", 1},
+		{")", 1},
 	};
 	struct arena a;
 	struct span *labels;
@@ -52,8 +51,8 @@ static void servers_text(void **state)
 	assert_int_equal(catalog_parse_labels(text("set('x','y''')"), &a, &labels, &n), 0);
 	assert_int_equal(n, 2);
 	assert_label(labels[1], "y'", 2);
-	assert_int_equal(
-		catalog_parse_labels(text("ENUM('a') /* mariadb-5.3 */"), &a, &labels, &n), 0);
+	assert_int_equal(catalog_parse_labels(text("ENUM('a') /* mariadb-5.3 */"), &a, &labels, &n),
+			 0);
 	assert_int_equal(n, 1);
 	arena_free(&a);
 }
@@ -61,9 +60,9 @@ static void servers_text(void **state)
 static void not_labels(void **state)
 {
 	(void)state;
-	const char *const types[] = {"",	    "int(11)",	"enum",	     "enum(",	 "enum()",
-				     "enum('a'",    "enum('a",	"enum('a',", "enum('a'x)", "set(a)",
-				     "enum('a\\",   "enum('a',)", "enum'a'",  "enum('a''"};
+	const char *const types[] = {"",	  "int(11)",	"enum",	     "enum(",	   "enum()",
+				     "enum('a'",  "enum('a",	"enum('a',", "enum('a'x)", "set(a)",
+				     "enum('a\\", "enum('a',)", "enum'a'",   "enum('a''"};
 	struct arena a;
 	arena_init(&a);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -103,13 +102,13 @@ static void proofs(void **state)
 	(void)state;
 	static const unsigned char nonce[] = "ABCDEFGHIJKLMNOPQRST";
 	static const unsigned char native[] = {
-		0x28, 0x44, 0x15, 0x90, 0x67, 0x42, 0x85, 0xe7, 0xd0, 0x3c, 0xae, 0x7a,
-		0xf2, 0x37, 0x50, 0x47, 0x97, 0xf7, 0x0e, 0x91,
+		0x28, 0x44, 0x15, 0x90, 0x67, 0x42, 0x85, 0xe7, 0xd0, 0x3c,
+		0xae, 0x7a, 0xf2, 0x37, 0x50, 0x47, 0x97, 0xf7, 0x0e, 0x91,
 	};
 	static const unsigned char sha2[] = {
-		0xd7, 0x21, 0xe1, 0x83, 0xc1, 0xf0, 0x36, 0xa1, 0x96, 0xc1, 0x38, 0x92,
-		0x01, 0xb8, 0xd5, 0x3f, 0x38, 0x06, 0x4a, 0x16, 0xf1, 0xd0, 0x92, 0x36,
-		0x83, 0xab, 0x88, 0x67, 0x63, 0x15, 0x2d, 0x75,
+		0xd7, 0x21, 0xe1, 0x83, 0xc1, 0xf0, 0x36, 0xa1, 0x96, 0xc1, 0x38,
+		0x92, 0x01, 0xb8, 0xd5, 0x3f, 0x38, 0x06, 0x4a, 0x16, 0xf1, 0xd0,
+		0x92, 0x36, 0x83, 0xab, 0x88, 0x67, 0x63, 0x15, 0x2d, 0x75,
 	};
 	unsigned char out[AUTH_SHA2_PROOF];
 	assert_int_equal(auth_native_proof("secret", nonce, out), 0);

@@ -24,7 +24,8 @@ static struct span text(const char *s)
 
 static void assert_span(struct span got, const char *want)
 {
-	if (got.len != strlen(want) || memcmp(got.p ? got.p : (const uint8_t *)"", want, got.len) != 0)
+	if (got.len != strlen(want) ||
+	    memcmp(got.p ? got.p : (const uint8_t *)"", want, got.len) != 0)
 		fail_msg("\"%.*s\" is not \"%s\"", (int)got.len, (const char *)got.p, want);
 }
 
@@ -38,8 +39,8 @@ struct server {
 	bool versioned;
 	uint32_t hidden_by_keys;
 	bool gone;
-	int fail;               /* the connection's error */
-	struct server *second;  /* what a second question finds */
+	int fail;	       /* the connection's error */
+	struct server *second; /* what a second question finds */
 	unsigned asked;
 	unsigned charsets_asked;
 	struct schema *schema;
@@ -461,8 +462,9 @@ static void mysql_functional_index_in_the_middle(void **state)
 	(void)state;
 	struct server s = {0};
 	struct map m;
-	static const uint8_t types[] = {COLUMN_LONG, COLUMN_LONG,     COLUMN_VARCHAR, COLUMN_VARCHAR,
-					COLUMN_LONG, COLUMN_LONGLONG, COLUMN_LONG};
+	static const uint8_t types[] = {COLUMN_LONG,	COLUMN_LONG, COLUMN_VARCHAR,
+					COLUMN_VARCHAR, COLUMN_LONG, COLUMN_LONGLONG,
+					COLUMN_LONG};
 	static const uint32_t places[] = {0, 1, 2, 4, 6};
 	static const char *const names[] = {"q", "id", "v", "w", "z"};
 	for (uint32_t i = 0; i < 5; i++) {
@@ -613,26 +615,46 @@ static void kinds_of_types(void **state)
 		uint8_t type;
 		bool fits;
 	} cases[] = {
-		{"tinyint", COLUMN_TINY, true},	     {"smallint", COLUMN_SHORT, true},
-		{"mediumint", COLUMN_INT24, true},   {"int", COLUMN_LONG, true},
-		{"bigint", COLUMN_LONGLONG, true},   {"float", COLUMN_FLOAT, true},
-		{"double", COLUMN_DOUBLE, true},     {"decimal", COLUMN_NEWDECIMAL, true},
-		{"decimal", COLUMN_DECIMAL_OLD, true}, {"bit", COLUMN_BIT, true},
-		{"year", COLUMN_YEAR, true},	     {"date", COLUMN_DATE, true},
-		{"time", COLUMN_TIME2, true},	     {"time", COLUMN_TIME, true},
-		{"datetime", COLUMN_DATETIME2, true}, {"timestamp", COLUMN_TIMESTAMP2, true},
-		{"char", COLUMN_STRING, true},	     {"binary", COLUMN_STRING, true},
-		{"varchar", COLUMN_VARCHAR, true},   {"varchar", COLUMN_VARCHAR_COMPRESSED, true},
-		{"longtext", COLUMN_BLOB, true},     {"blob", COLUMN_BLOB_COMPRESSED, true},
-		{"json", COLUMN_JSON, true},	     {"enum", COLUMN_ENUM, true},
-		{"set", COLUMN_SET, true},	     {"point", COLUMN_GEOMETRY, true},
-		{"geomcollection", COLUMN_GEOMETRY, true}, {"vector", COLUMN_VECTOR, true},
-		{"vector", COLUMN_VARCHAR, true},    {"uuid", COLUMN_STRING, true},
-		{"INT", COLUMN_LONG, true},	     {"brand_new", COLUMN_STRING, true},
-		{"int", COLUMN_LONGLONG, false},     {"int", COLUMN_DECIMAL_OLD, false},
-		{"varchar", COLUMN_STRING, false},   {"char", COLUMN_VARCHAR, false},
-		{"enum", COLUMN_SET, false},	     {"bigint", COLUMN_NULL, false},
-		{"datetime", COLUMN_TIMESTAMP2, false}, {"text", COLUMN_JSON, false},
+		{"tinyint", COLUMN_TINY, true},
+		{"smallint", COLUMN_SHORT, true},
+		{"mediumint", COLUMN_INT24, true},
+		{"int", COLUMN_LONG, true},
+		{"bigint", COLUMN_LONGLONG, true},
+		{"float", COLUMN_FLOAT, true},
+		{"double", COLUMN_DOUBLE, true},
+		{"decimal", COLUMN_NEWDECIMAL, true},
+		{"decimal", COLUMN_DECIMAL_OLD, true},
+		{"bit", COLUMN_BIT, true},
+		{"year", COLUMN_YEAR, true},
+		{"date", COLUMN_DATE, true},
+		{"time", COLUMN_TIME2, true},
+		{"time", COLUMN_TIME, true},
+		{"datetime", COLUMN_DATETIME2, true},
+		{"timestamp", COLUMN_TIMESTAMP2, true},
+		{"char", COLUMN_STRING, true},
+		{"binary", COLUMN_STRING, true},
+		{"varchar", COLUMN_VARCHAR, true},
+		{"varchar", COLUMN_VARCHAR_COMPRESSED, true},
+		{"longtext", COLUMN_BLOB, true},
+		{"blob", COLUMN_BLOB_COMPRESSED, true},
+		{"json", COLUMN_JSON, true},
+		{"enum", COLUMN_ENUM, true},
+		{"set", COLUMN_SET, true},
+		{"point", COLUMN_GEOMETRY, true},
+		{"geomcollection", COLUMN_GEOMETRY, true},
+		{"vector", COLUMN_VECTOR, true},
+		{"vector", COLUMN_VARCHAR, true},
+		{"uuid", COLUMN_STRING, true},
+		{"INT", COLUMN_LONG, true},
+		{"brand_new", COLUMN_STRING, true},
+		{"int", COLUMN_LONGLONG, false},
+		{"int", COLUMN_DECIMAL_OLD, false},
+		{"varchar", COLUMN_STRING, false},
+		{"char", COLUMN_VARCHAR, false},
+		{"enum", COLUMN_SET, false},
+		{"bigint", COLUMN_NULL, false},
+		{"datetime", COLUMN_TIMESTAMP2, false},
+		{"text", COLUMN_JSON, false},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct server s = {0};
@@ -644,7 +666,8 @@ static void kinds_of_types(void **state)
 		map_of(&m, &cases[i].type, 1);
 		int rc = schema_resolve(s.schema, &m.table, &t, &err);
 		if ((rc == 0) != cases[i].fits)
-			fail_msg("%s with event type %u: %d", cases[i].data_type, cases[i].type, rc);
+			fail_msg("%s with event type %u: %d", cases[i].data_type, cases[i].type,
+				 rc);
 		schema_free(s.schema);
 	}
 }
