@@ -299,7 +299,7 @@ def _virtual_environment(progress) -> pathlib.Path:
         if not (target / ".complete").exists():
             progress.say("making the tests' Python environment")
             shutil.rmtree(target, ignore_errors=True)
-            for words in ([sys.executable, "-m", "venv", target],
+            for words in ([sys.executable, "-I", "-m", "venv", target],
                           [target / "bin/python", "-m", "pip", "install", "--quiet",
                            "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:",
                            "-r", requirements]):
