@@ -183,8 +183,8 @@ static int row_begin(const struct rows_reader *r, const struct table *t, struct 
 		return 1;
 	return err_set(err, -EINVAL, ERR_SCHEMA_MISMATCH,
 		       "table %.*s.%.*s has %u columns, the %s event %u", (int)t->db.len,
-		       (const char *)t->db.p, (int)t->name.len, (const char *)t->name.p, t->ncolumns,
-		       event_type_name(r->type), r->ncolumns);
+		       (const char *)t->db.p, (int)t->name.len, (const char *)t->name.p,
+		       t->ncolumns, event_type_name(r->type), r->ncolumns);
 }
 
 static int row_end(struct rows_reader *r, const uint8_t *start, struct span *ret_image,

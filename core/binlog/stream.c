@@ -14,21 +14,15 @@
  *   STANDALONE  Query                                -> OUTSIDE
  *   INSIDE      XID, Query COMMIT or ROLLBACK, XA_PREPARE (one phase) -> OUTSIDE
  */
-#include "core/binlog/stream.h"
+#include "core/binlog/stream_priv.h"
 
 #include "common/base/cursor.h"
 #include "common/contract/errors.h"
 #include "core/binlog/gtid_event.h"
-#include "core/binlog/query.h"
-#include "core/binlog/statement.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-enum group_state { OUTSIDE, OPENED, STANDALONE, INSIDE };
-
-enum { SQL_MODE_NO_BACKSLASH_ESCAPES = 1 << 20 };
 
 static const char *const step_names[] = {
 	[STEP_SKIP] = "SKIP",
@@ -100,13 +94,13 @@ bool stream_savepoint_equal(struct span a, struct span b)
 	return true;
 }
 
-static int corrupt(struct err *err, const struct event *e, const char *what)
+int stream_corrupt(struct err *err, const struct event *e, const char *what)
 {
 	return err_set(err, -EBADMSG, ERR_EVENT_CORRUPT, "%s event (type %u): %s",
 		       event_type_name(e->type), e->type, what);
 }
 
-static int outside(struct err *err, const struct event *e)
+int stream_outside(struct err *err, const struct event *e)
 {
 	return err_set(err, -EINVAL, ERR_SOURCE_POSITION,
 		       "%s event (type %u) without the beginning of its transaction: the position "
@@ -114,7 +108,7 @@ static int outside(struct err *err, const struct event *e)
 		       event_type_name(e->type), e->type);
 }
 
-static void group_open(struct stream *s, const struct event *e, uint64_t start,
+void stream_group_open(struct stream *s, const struct event *e, uint64_t start,
 		       enum group_state state)
 {
 	s->group = (struct group){.server_id = e->server_id};
@@ -127,11 +121,11 @@ static void group_open(struct stream *s, const struct event *e, uint64_t start,
 }
 
 /* The group ends with this event, whose position must be known: it is where we resume. */
-static int group_close(struct stream *s, const struct event *e, enum step_kind kind,
+int stream_group_close(struct stream *s, const struct event *e, enum step_kind kind,
 		       struct step *step, struct err *err)
 {
 	if (e->log_pos == 0)
-		return corrupt(err, e, "it ends a transaction and has no position");
+		return stream_corrupt(err, e, "it ends a transaction and has no position");
 	s->state = OUTSIDE;
 	s->in_group = false;
 	step->kind = kind;
@@ -204,9 +198,9 @@ static int feed_format(struct stream *s, struct step *step, struct err *err)
 	 * recovery rolled it back.
 	 */
 	if (load_le32(step->event.body.p + 52) == 0)
-		return corrupt(err, &step->event, "a file begins inside a transaction");
+		return stream_corrupt(err, &step->event, "a file begins inside a transaction");
 	s->file_changed = false;
-	return group_close(s, &step->event, STEP_TORN, step, err);
+	return stream_group_close(s, &step->event, STEP_TORN, step, err);
 }
 
 /* ROTATE: 8 bytes position, then the name of the file. */
@@ -217,10 +211,10 @@ static int feed_rotate(struct stream *s, struct step *step, struct err *err)
 	uint64_t pos = cursor_le64(&c);
 	size_t len = strnlen((const char *)c.p, cursor_left(&c));
 	if (c.failed || len == 0 || len >= sizeof(s->at.file))
-		return corrupt(err, e, "no file name of a usable length");
+		return stream_corrupt(err, e, "no file name of a usable length");
 	step->artificial = event_is_artificial(e);
 	if (s->in_group && !step->artificial)
-		return corrupt(err, e, "the file ends inside a transaction");
+		return stream_corrupt(err, e, "the file ends inside a transaction");
 	s->file_changed = s->in_group;
 	memcpy(s->at.file, c.p, len);
 	s->at.file[len] = 0;
@@ -256,7 +250,7 @@ static int feed_heartbeat(struct stream *s, struct step *step, struct err *err)
 		}
 	}
 	if (c.failed)
-		return corrupt(err, e, "it is too short for its own lengths");
+		return stream_corrupt(err, e, "it is too short for its own lengths");
 	/* Groups that we did not ask for lie before it; inside a group nothing does. */
 	if (!s->in_group && step->file_pos > s->at.pos && step->file.len == strlen(s->at.file) &&
 	    memcmp(step->file.p, s->at.file, step->file.len) == 0)
@@ -272,11 +266,11 @@ static int feed_gtid(struct stream *s, struct step *step, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (s->in_group)
-		return corrupt(err, e, "a transaction begins inside another");
+		return stream_corrupt(err, e, "a transaction begins inside another");
 	enum group_state state = OPENED;
 	if (e->type == EVENT_MARIA_GTID)
 		state = g.standalone ? STANDALONE : INSIDE;
-	group_open(s, e, step->pos, state);
+	stream_group_open(s, e, step->pos, state);
 	s->group.gtid = g.gtid;
 	s->group.has_thread = g.has_thread;
 	s->group.thread_id = g.thread_id;
@@ -290,153 +284,19 @@ static int feed_gtid(struct stream *s, struct step *step, struct err *err)
 	return 0;
 }
 
-/* A change that the source logged as a statement. Its text may hold data: the verb only. */
-static int statement_change(struct err *err, const struct query *q, const struct statement *st)
-{
-	if (st->kind == STATEMENT_EMPTIED)
-		return err_set(err, -EINVAL, ERR_EVENT_STATEMENT,
-			       "%.*s was logged as a statement: either by a session that had "
-			       "binlog_format=STATEMENT or MIXED, or by the server itself, which found "
-			       "this MEMORY table empty after a restart",
-			       (int)(q->text.len < 300 ? q->text.len : 300),
-			       (const char *)q->text.p);
-	return err_set(err, -EINVAL, ERR_EVENT_STATEMENT,
-		       "%.*s statement (default database '%.*s') was logged as a statement: the "
-		       "session that ran it had binlog_format=STATEMENT or MIXED",
-		       (int)(st->verb.len < 32 ? st->verb.len : 32), (const char *)st->verb.p,
-		       (int)q->db.len, (const char *)q->db.p);
-}
-
-static int feed_savepoint(struct stream *s, const struct statement *st, struct step *step,
-			  struct err *err)
-{
-	int len = statement_unquote(st->name, s->name, sizeof(s->name));
-	if (len <= 0)
-		return corrupt(err, &step->event, "a savepoint's name is missing or too long");
-	step->kind = st->kind == STATEMENT_SAVEPOINT ? STEP_SAVEPOINT : STEP_UNDO;
-	step->text = (struct span){(const uint8_t *)s->name, (size_t)len};
-	return 0;
-}
-
-/* A statement that changes no rows by itself. */
-static int feed_definition(struct stream *s, const struct query *q, const struct statement *st,
-			   struct step *step, struct err *err)
-{
-	if (s->state == OUTSIDE) {
-		group_open(s, &step->event, step->pos, OPENED);
-		s->group.has_thread = true;
-		s->group.thread_id = q->thread_id;
-	}
-	step->kind = STEP_DDL;
-	step->text = q->text;
-	step->db = q->db;
-	step->collation = q->collation;
-	step->has_sql_mode = q->has_sql_mode;
-	step->sql_mode = q->sql_mode;
-	if (s->state == INSIDE)
-		return 0;
-	if (st->kind == STATEMENT_DEFINITION_OPENS) {
-		s->state = INSIDE;
-		return 0;
-	}
-	/* MariaDB's START ALTER and ROLLBACK ALTER repeat the statement without effect. */
-	return group_close(s, &step->event, s->alter_undecided ? STEP_COMMIT : STEP_DDL, step, err);
-}
-
-/* XA statements: the rows of a prepared transaction wait for another group's verdict. */
-static int feed_xa(struct stream *s, const struct statement *st, struct step *step,
-		   struct err *err)
-{
-	switch (st->kind) {
-	case STATEMENT_XA_START:
-		if (s->state == OUTSIDE) {
-			group_open(s, &step->event, step->pos, INSIDE);
-			step->kind = STEP_BEGIN;
-		}
-		s->state = INSIDE;
-		return 0;
-	case STATEMENT_XA_END:
-		return s->state == INSIDE ? 0 : outside(err, &step->event);
-	case STATEMENT_XA_ROLLBACK:
-		if (s->state == OUTSIDE)
-			group_open(s, &step->event, step->pos, OPENED);
-		return group_close(s, &step->event, STEP_ROLLBACK, step, err);
-	default:
-		return err_set(err, -ENOTSUP, ERR_XA_UNSUPPORTED,
-			       "XA COMMIT of a transaction that was prepared earlier");
-	}
-}
-
-static int feed_query(struct stream *s, struct step *step, struct err *err)
-{
-	const struct event *e = &step->event;
-	struct query q;
-	int rc = query_read(&s->format, e, &q, err);
-	if (rc < 0)
-		return rc;
-	if (s->in_group && !s->group.has_thread) {
-		s->group.has_thread = true;
-		s->group.thread_id = q.thread_id;
-	}
-	bool escapes = !(q.has_sql_mode && (q.sql_mode & SQL_MODE_NO_BACKSLASH_ESCAPES));
-	struct statement st = statement_classify(q.text, escapes);
-	switch (st.kind) {
-	case STATEMENT_BEGIN:
-		if (s->state == OUTSIDE) {
-			group_open(s, e, step->pos, INSIDE);
-			s->group.has_thread = true;
-			s->group.thread_id = q.thread_id;
-			step->kind = STEP_BEGIN;
-		} else if (s->state == INSIDE && s->format.flavor == FLAVOR_MYSQL) {
-			return corrupt(err, e, "a transaction begins inside another");
-		}
-		s->state = INSIDE;
-		return 0;
-	case STATEMENT_COMMIT:
-	case STATEMENT_ROLLBACK:
-		if (s->state == OUTSIDE)
-			return outside(err, e);
-		return group_close(
-			s, e, st.kind == STATEMENT_COMMIT ? STEP_COMMIT : STEP_ROLLBACK, step, err);
-	case STATEMENT_SAVEPOINT:
-	case STATEMENT_ROLLBACK_TO:
-		return s->state == INSIDE ? feed_savepoint(s, &st, step, err) : outside(err, e);
-	case STATEMENT_RELEASE:
-		return s->state == INSIDE ? 0 : outside(err, e);
-	case STATEMENT_XA_START:
-	case STATEMENT_XA_END:
-	case STATEMENT_XA_COMMIT:
-	case STATEMENT_XA_ROLLBACK:
-		return feed_xa(s, &st, step, err);
-	case STATEMENT_EMPTY:
-		return s->state == INSIDE ? 0 : feed_definition(s, &q, &st, step, err);
-	case STATEMENT_DEFINITION:
-	case STATEMENT_DEFINITION_OPENS:
-		return feed_definition(s, &q, &st, step, err);
-	case STATEMENT_OTHER: /* SET PASSWORD and the like; in a group it may be anything */
-		if (s->state != INSIDE)
-			return feed_definition(s, &q, &st, step, err);
-		break;
-	case STATEMENT_EMPTIED:
-	case STATEMENT_CHANGE:
-		break;
-	}
-	return statement_change(err, &q, &st);
-}
-
 /* XA_PREPARE: byte 0 says whether it committed in one phase, then the XID. */
 static int feed_xa_prepare(struct stream *s, struct step *step, struct err *err)
 {
 	const struct event *e = &step->event;
 	if (s->state != INSIDE)
-		return outside(err, e);
+		return stream_outside(err, e);
 	if (e->body.len == 0)
-		return corrupt(err, e, "it is empty");
+		return stream_corrupt(err, e, "it is empty");
 	if (e->body.p[0] == 0)
 		return err_set(err, -ENOTSUP, ERR_XA_UNSUPPORTED,
 			       "XA PREPARE: whether these rows happen is decided later, by another "
 			       "transaction");
-	return group_close(s, e, STEP_COMMIT, step, err);
+	return stream_group_close(s, e, STEP_COMMIT, step, err);
 }
 
 /* INCIDENT: 2 bytes number, 1 byte length, message. */
@@ -453,11 +313,11 @@ static int feed_rows_query(struct stream *s, struct step *step, struct err *err)
 {
 	struct span body = step->event.body;
 	if (s->state != INSIDE)
-		return outside(err, &step->event);
+		return stream_outside(err, &step->event);
 	/* MySQL's has a length byte in front, too short for long texts and so ignored. */
 	if (step->event.type == EVENT_ROWS_QUERY) {
 		if (body.len == 0)
-			return corrupt(err, &step->event, "it is empty");
+			return stream_corrupt(err, &step->event, "it is empty");
 		body = (struct span){body.p + 1, body.len - 1};
 	}
 	step->kind = STEP_ROWS_QUERY;
@@ -468,9 +328,9 @@ static int feed_rows_query(struct stream *s, struct step *step, struct err *err)
 static int feed_rows(struct stream *s, struct step *step, struct err *err)
 {
 	if (s->state == OUTSIDE)
-		return outside(err, &step->event);
+		return stream_outside(err, &step->event);
 	if (s->state != INSIDE)
-		return corrupt(err, &step->event, "rows in a group that has no BEGIN");
+		return stream_corrupt(err, &step->event, "rows in a group that has no BEGIN");
 	step->kind = step->event.type == EVENT_TABLE_MAP ? STEP_TABLE_MAP : STEP_ROWS;
 	return 0;
 }
@@ -485,8 +345,8 @@ static int feed_unsupported(const struct event *e, struct err *err)
 	else if (e->type >= EVENT_MARIA_QUERY_COMPRESSED &&
 		 e->type <= EVENT_MARIA_DELETE_ROWS_COMPRESSED_V2)
 		hint = ": set log_bin_compress=OFF on the source";
-	return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED, "%s event (type %u) is not supported%s",
-		       event_type_name(e->type), e->type, hint);
+	return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED,
+		       "%s event (type %u) is not supported%s", event_type_name(e->type), e->type, hint);
 }
 
 static int feed_body(struct stream *s, struct step *step, struct err *err)
@@ -503,12 +363,12 @@ static int feed_body(struct stream *s, struct step *step, struct err *err)
 		return feed_rows(s, step, err);
 	case EVENT_XID:
 		if (s->state == OUTSIDE)
-			return outside(err, e);
+			return stream_outside(err, e);
 		if (s->state != INSIDE)
-			return corrupt(err, e, "the end of a transaction that has no BEGIN");
-		return group_close(s, e, STEP_COMMIT, step, err);
+			return stream_corrupt(err, e, "the end of a transaction that has no BEGIN");
+		return stream_group_close(s, e, STEP_COMMIT, step, err);
 	case EVENT_QUERY:
-		return feed_query(s, step, err);
+		return stream_query(s, step, err);
 	case EVENT_GTID:
 	case EVENT_ANONYMOUS_GTID:
 	case EVENT_GTID_TAGGED:
@@ -544,8 +404,8 @@ static int feed_body(struct stream *s, struct step *step, struct err *err)
 	case EVENT_BEGIN_LOAD_QUERY:
 	case EVENT_EXECUTE_LOAD_QUERY:
 		return err_set(err, -EINVAL, ERR_EVENT_STATEMENT,
-			       "%s event (type %u): a change was logged as a statement, the session "
-			       "that ran it had binlog_format=STATEMENT or MIXED",
+			       "%s event (type %u): a change was logged as a statement, the "
+			       "session that ran it had binlog_format=STATEMENT or MIXED",
 			       event_type_name(e->type), e->type);
 	case EVENT_STOP:
 	case EVENT_SLAVE:
@@ -574,7 +434,7 @@ int stream_feed(struct stream *s, const void *bytes, size_t len, struct step *re
 		rc = stream_move(s, &step.event, &step.pos, err);
 	if (rc == 0 && s->file_changed && step.event.type != EVENT_FORMAT_DESCRIPTION &&
 	    step.event.type != EVENT_ROTATE && is_in_file(&step.event))
-		rc = corrupt(err, &step.event, "the file changed inside a transaction");
+		rc = stream_corrupt(err, &step.event, "the file changed inside a transaction");
 	if (rc == 0)
 		rc = feed_body(s, &step, err);
 	if (rc < 0) {

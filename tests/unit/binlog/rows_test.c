@@ -119,7 +119,8 @@ static void full_images(void **state)
 	(void)state;
 	char text[600];
 	snprintf(text, sizeof(text), "%s%s", inserted,
-		 "U(1,10,one,text one,5)>(1,11,one,text one,5) U(2,20,two,NULL,5)>(2,21,two,NULL,5) "
+		 "U(1,10,one,text one,5)>(1,11,one,text one,5) "
+		 "U(2,20,two,NULL,5)>(2,21,two,NULL,5) "
 		 "U(2,21,two,NULL,5)>(2,21,NULL,new,5) U(2,21,NULL,new,5)>(3,21,NULL,new,5) "
 		 "D(1,11,one,text one,5) D(3,21,NULL,new,5) "
 		 "I(NULL,NULL) I(1,2) U(1,2)>(1,3) D(NULL,NULL) D(1,3)");
@@ -306,7 +307,8 @@ static int read_all(const struct first *f, const uint8_t *body, size_t len, stru
 	e.body = (struct span){body, len};
 	rc = rows_open(&r, &f->feed.stream.format, &e, err);
 	arena_init(&values);
-	while (rc == 0 && (rc = rows_next(&r, &f->table, &values, before, after, &image, err)) > 0) {
+	while (rc == 0 &&
+	       (rc = rows_next(&r, &f->table, &values, before, after, &image, err)) > 0) {
 		assert_true(image.p >= body && image.p + image.len <= body + len);
 		n++;
 		rc = 0;

@@ -127,7 +127,8 @@ static void names(void **state)
 	char small[4];
 	assert_int_equal(statement_unquote(classify("SAVEPOINT abcd").name, small, sizeof(small)),
 			 -1);
-	assert_int_equal(statement_unquote(classify("SAVEPOINT abc").name, small, sizeof(small)), 3);
+	assert_int_equal(statement_unquote(classify("SAVEPOINT abc").name, small, sizeof(small)),
+			 3);
 }
 
 static void verb(void **state)

@@ -54,7 +54,8 @@ static void behind_xa_prepare(void **state)
 	(void)state;
 	for (const char *const *server = all_servers; *server; server++) {
 		for (int rollback = 0; rollback < 2; rollback++) {
-			struct feed f = feed_open(*server, rollback ? "xa_rollback" : "xa_two_phase");
+			const char *scenario = rollback ? "xa_rollback" : "xa_two_phase";
+			struct feed f = feed_open(*server, scenario);
 			struct span bytes;
 			int rc = 0;
 			bool skip = false;
@@ -137,9 +138,15 @@ static void outside_groups(void **state)
 		size_t len;
 	} events[] = {
 #define QUERY(text) {EVENT_QUERY, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0" text, 14 + sizeof(text) - 1}
-		QUERY("COMMIT"), QUERY("ROLLBACK"), QUERY("SAVEPOINT `a`"), QUERY("ROLLBACK TO `a`"),
-		QUERY("XA END X'78',X'',1"), {EVENT_XID, "12345678", 8}, {EVENT_XA_PREPARE, "\1", 1},
-		{EVENT_ROWS_QUERY, "\1x", 2}, {EVENT_TABLE_MAP, "xxxxxxxx", 8},
+		QUERY("COMMIT"),
+		QUERY("ROLLBACK"),
+		QUERY("SAVEPOINT `a`"),
+		QUERY("ROLLBACK TO `a`"),
+		QUERY("XA END X'78',X'',1"),
+		{EVENT_XID, "12345678", 8},
+		{EVENT_XA_PREPARE, "\1", 1},
+		{EVENT_ROWS_QUERY, "\1x", 2},
+		{EVENT_TABLE_MAP, "xxxxxxxx", 8},
 	};
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		struct feed f = feed_open("mysql-8.0", "middle");
@@ -254,7 +261,8 @@ static void short_bodies(void **state)
 					size_t size = event_make(
 						cut, bytes.p[4], load_le16(bytes.p + 17),
 						load_le32(bytes.p), load_le32(bytes.p + 13),
-						bytes.p + EVENT_HEADER_LEN, n, before.format.checksum);
+						bytes.p + EVENT_HEADER_LEN, n,
+						before.format.checksum);
 					refused += feed_event(&f, cut, size) < 0;
 					free(cut);
 				}

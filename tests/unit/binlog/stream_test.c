@@ -30,8 +30,8 @@ static const struct {
 	 START GROUP "BEGIN TABLE_MAP ROWS SAVEPOINT(s1) TABLE_MAP ROWS SAVEPOINT(odd `name) "
 		     "TABLE_MAP ROWS COMMIT! " GROUP},
 	{"undone", MARIA,
-	 START "BEGIN TABLE_MAP ROWS ROLLBACK! " GROUP "BEGIN TABLE_MAP ROWS SAVEPOINT(s1) TABLE_MAP "
-	       "ROWS TABLE_MAP ROWS UNDO(S1) TABLE_MAP ROWS COMMIT! "},
+	 START "BEGIN TABLE_MAP ROWS ROLLBACK! " GROUP "BEGIN TABLE_MAP ROWS SAVEPOINT(s1) "
+	       "TABLE_MAP ROWS TABLE_MAP ROWS UNDO(S1) TABLE_MAP ROWS COMMIT! "},
 	{"undone", MYSQL, START "BEGIN TABLE_MAP ROWS SAVEPOINT(s1) TABLE_MAP ROWS COMMIT! "},
 	{"xa", ALL, START GROUP},
 	{"xa_two_phase", ALL, START "BEGIN TABLE_MAP ROWS ERROR xa_unsupported "},
@@ -383,8 +383,9 @@ static void groups_without_gtid_events(void **state)
 		uint64_t start = f.stream.at.pos;
 		uint32_t pos = (uint32_t)(start + EVENT_HEADER_LEN + statements[i].len +
 					  EVENT_CRC_LEN);
-		assert_int_equal(
-			feed_made(&f, EVENT_QUERY, 0, pos, statements[i].text, statements[i].len), 0);
+		assert_int_equal(feed_made(&f, EVENT_QUERY, 0, pos, statements[i].text,
+					   statements[i].len),
+				 0);
 		assert_int_equal(f.step.kind, statements[i].kind);
 		assert_int_equal(f.step.ends_group, statements[i].ends);
 		if (f.step.kind == STEP_BEGIN || f.step.kind == STEP_DDL) {

@@ -281,8 +281,8 @@ static void typed_array(void **state)
 	struct err err = {0};
 	arena_init(&arena);
 	/* INT, array of VARCHAR (3 bytes of metadata), array of DECIMAL (2), VARCHAR(10) */
-	assert_int_equal(parse_body(BODY(HEAD "\4\x03\x14\x14\x0f\x09\x0f\xc8\x00\x00\xf6\x0a\x02\x0a"
-						  "\x00\x0f"),
+	assert_int_equal(parse_body(BODY(HEAD "\4\x03\x14\x14\x0f\x09\x0f\xc8\x00\x00\xf6"
+						  "\x0a\x02\x0a\x00\x0f"),
 				    &arena, &map, &err),
 			 0);
 	assert_int_equal(table_map_describe(&map, &mysql9, &arena, &t, &err), 0);
