@@ -221,6 +221,11 @@ static int read_document(struct position_doc *d, json_t *tree, struct err *err)
 				  "position document: version %lld was written by other software; "
 				  "this one reads version %d",
 				  (long long)json_integer_value(version), POSITION_VERSION);
+	const json_t *before = json_object_get(tree, "before_start");
+	if (before && !json_is_boolean(before))
+		return wrong_type("before_start", "true or false", before, err);
+	d->before_start = json_is_true(before);
+	json_object_del(tree, "before_start");
 	int rc = read_object(d, members, COUNT(members), others, "", tree, err);
 	if (rc == 0)
 		rc = read_partial(d, json_object_get(tree, "partial"), err);
@@ -274,6 +279,8 @@ void position_doc_print(const struct position_doc *d, struct buf *out)
 {
 	buf_printf(out, "{\"version\":%d,", POSITION_VERSION);
 	print_members(d, members, COUNT(members), out);
+	if (d->before_start)
+		buf_lit(out, ",\"before_start\":true");
 	if (d->has_partial) {
 		buf_lit(out, ",\"partial\":{");
 		print_members(d, partial_members, COUNT(partial_members), out);

@@ -40,6 +40,9 @@ struct position_doc {
 	char *file;
 	uint64_t pos;
 	char *gtid; /* executed set */
+	/* Optional, in the document only when true: `start` is a time that the stream has
+	 * not reached yet, and earlier transactions are still to be left out. */
+	bool before_start;
 	bool has_partial;
 	struct {
 		char *gtid;

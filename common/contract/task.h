@@ -214,6 +214,13 @@ bool task_pattern_matches(const char *pattern, struct span db, struct span table
 int task_topic(const struct task *t, struct span db, struct span table,
 	       char out[TASK_TOPIC_MAX + 1], struct err *err) MR_MUST_CHECK;
 
+/*
+ * Whether two tables that have the same topic were meant to: the template gives them the
+ * same text even before characters that Kafka does not allow are replaced.
+ */
+bool task_topic_shared(const struct task *t, struct span db_a, struct span table_a,
+		       struct span db_b, struct span table_b);
+
 /* 0, or -EINVAL with a reason: [A-Za-z0-9_.-], 1 to TASK_NAME_MAX, not beginning with '.'. */
 int task_name_check(const char *name, const char **ret_reason);
 const char *task_tls_mode_name(int mode);

@@ -181,6 +181,38 @@ static void put_topic(struct topic_writer *w, const uint8_t *p, size_t len)
 	}
 }
 
+static bool same_text(struct span a, struct span b)
+{
+	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
+}
+
+bool task_topic_shared(const struct task *t, struct span db_a, struct span table_a,
+		       struct span db_b, struct span table_b)
+{
+	/*
+	 * Only what the template uses counts. Names of equal placeholders differing is a
+	 * collision whatever stands between them: nobody means a.b_c and a_b.c to be one.
+	 */
+	for (const char *p = t->pipe.topic; *p;) {
+		size_t n = 1;
+		switch (placeholder_at(p, &n)) {
+		case IN_DB:
+			if (!same_text(db_a, db_b))
+				return false;
+			break;
+		case IN_TABLE:
+			if (!same_text(table_a, table_b))
+				return false;
+			break;
+		case IN_TASK:
+		case NOT_A_PLACEHOLDER:
+			break;
+		}
+		p += n;
+	}
+	return true;
+}
+
 int task_topic(const struct task *t, struct span db, struct span table,
 	       char out[TASK_TOPIC_MAX + 1], struct err *err)
 {

@@ -38,6 +38,7 @@ struct position {
 	struct gtid_set *gtids; /* executed set; may be NULL when the source has no GTIDs */
 	struct partial partial;
 	usec_t commit_time; /* of the last group, by the source's clock; 0: unknown */
+	bool before_start;  /* start: time - its first transaction has not been met yet */
 };
 
 void position_init(struct position *p, enum flavor flavor);

@@ -51,6 +51,7 @@ struct record_mark {
 	struct gtid gtid;
 	struct binlog_pos end;
 	usec_t commit_time;
+	bool before_start; /* see struct position */
 };
 
 static inline const uint8_t *record_key(const struct record *r)

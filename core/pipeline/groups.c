@@ -124,6 +124,7 @@ static int advance_read(struct source_thread *t, const struct gtid *gtid, usec_t
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the GTID set");
 	t->read.at = t->stream.at;
 	t->read.commit_time = when;
+	t->read.before_start = t->from_time != 0;
 	if (is_partial_group(&t->read.partial, &t->stream.group))
 		t->read.partial.set = false;
 	return 0;
@@ -132,13 +133,11 @@ static int advance_read(struct source_thread *t, const struct gtid *gtid, usec_t
 static int end(struct source_thread *t, const struct step *step, bool happened, struct err *err)
 {
 	usec_t when = commit_time(t, step);
-	if (happened && t->from_time) {
-		/* start: time - what was committed before is not wanted. */
-		if (when < t->from_time)
-			happened = false;
-		else
-			t->from_time = 0;
-	}
+	/* start: time - what was committed before the first one at that time is left out. */
+	if (t->from_time && when < t->from_time)
+		happened = false;
+	else if (happened)
+		t->from_time = 0;
 	if (happened && t->mode == GROUP_SCAN) {
 		t->again = (struct record_group){.gtid = t->stream.group.gtid,
 						 .start = t->stream.group.start};
@@ -153,8 +152,12 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 	struct gtid gtid = t->stream.group.gtid;
 	if (step->kind == STEP_TORN)
 		gtid = (struct gtid){.kind = GTID_NONE};
+	const struct record_mark mark = {.gtid = gtid,
+					 .end = t->stream.at,
+					 .commit_time = when,
+					 .before_start = t->from_time != 0};
 	if (rc == 0)
-		rc = publish_end(&t->publish, &t->stream.at, &gtid, when, err);
+		rc = publish_end(&t->publish, &mark, err);
 	if (rc == 0)
 		rc = advance_read(t, &gtid, when, err);
 	t->mode = GROUP_HOLD;

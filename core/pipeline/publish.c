@@ -133,6 +133,24 @@ static int room_for_values(struct publish *p, uint32_t n)
 	return 0;
 }
 
+/* Two tables whose names differ only in what Kafka does not allow: refused, not mixed. */
+static int check_collision(struct publish *p, struct publish_target *t, uint32_t topic,
+			   struct err *err)
+{
+	for (struct publish_target *o = p->by_name; o; o = o->hh_name.next)
+		if (o != t && o->plan && o->topic == topic &&
+		    !task_topic_shared(p->task, o->map.db, o->map.name, t->map.db, t->map.name))
+			return err_set(err, -EEXIST, ERR_TASK_INVALID,
+				       "tables %.*s.%.*s and %.*s.%.*s would share topic %s: give "
+				       "pipe.topic a template that keeps them apart, or exclude one",
+				       (int)o->map.db.len, (const char *)o->map.db.p,
+				       (int)o->map.name.len, (const char *)o->map.name.p,
+				       (int)t->map.db.len, (const char *)t->map.db.p,
+				       (int)t->map.name.len, (const char *)t->map.name.p,
+				       pipe_topic_name(p->pipe, topic));
+	return 0;
+}
+
 /* Everything a wanted table needs: definition, topic, plan. */
 static int target_open(struct publish *p, struct publish_target *t, struct err *err)
 {
@@ -142,6 +160,8 @@ static int target_open(struct publish *p, struct publish_target *t, struct err *
 		rc = task_topic(p->task, t->described.db, t->described.name, topic, err);
 	if (rc == 0)
 		rc = pipe_topic(p->pipe, topic, &t->topic, err);
+	if (rc == 0)
+		rc = check_collision(p, t, t->topic, err);
 	if (rc == 0)
 		rc = envelope_table_open(p->envelope, t->table, &t->plan, err);
 	return rc;
@@ -322,16 +342,14 @@ int publish_event(struct publish *p, const struct stream *s, enum step_kind kind
 	return rc;
 }
 
-int publish_end(struct publish *p, const struct binlog_pos *end, const struct gtid *gtid,
-		usec_t commit_time, struct err *err)
+int publish_end(struct publish *p, const struct record_mark *mark, struct err *err)
 {
 	if (p->rows < p->skip_rows)
 		return err_set_at(err, -ESTALE, ERR_PARTIAL_MISMATCH, p->start.file,
 				  "the transaction has %llu rows, but %llu of it were delivered "
 				  "before",
 				  (unsigned long long)p->rows, (unsigned long long)p->skip_rows);
-	struct record_mark m = {.gtid = *gtid, .end = *end, .commit_time = commit_time};
-	int rc = queue_put_mark(p->queue, &m);
+	int rc = queue_put_mark(p->queue, mark);
 	if (rc == 0)
 		p->open = false;
 	return rc;

@@ -62,11 +62,10 @@ int publish_event(struct publish *p, const struct stream *s, enum step_kind kind
 		  const struct event *e, uint64_t pos, bool undone,
 		  struct err *err) MR_MUST_CHECK;
 /*
- * The group is complete and ends at `end`; its GTID counts even if its rows did not
+ * The group is complete: `mark` says where and when; its GTID counts even if its rows did not
  * happen.
  */
-int publish_end(struct publish *p, const struct binlog_pos *end, const struct gtid *gtid,
-		usec_t commit_time, struct err *err) MR_MUST_CHECK;
+int publish_end(struct publish *p, const struct record_mark *mark, struct err *err) MR_MUST_CHECK;
 /* A DDL statement: definitions may have changed. */
 void publish_forget_tables(struct publish *p);
 

@@ -408,8 +408,7 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	t->publish.envelope = t->envelope;
 	t->publish.pipe = t->pipe;
 	t->publish.queue = &t->queue;
-	if (t->task->source.start == TASK_START_TIME &&
-	    t->read.commit_time < t->task->source.start_time)
+	if (t->read.before_start)
 		t->from_time = t->task->source.start_time;
 	return 0;
 }
@@ -460,6 +459,7 @@ int source_find_start(const struct task *task, struct source_stop *stop, struct 
 		position_clear(ret);
 		position_init(ret, server.flavor);
 		rc = server_resolve_start(s, &server, &start, ret, err);
+		ret->before_start = start.kind == START_TIME;
 	}
 	if (rc == 0)
 		rc = server_check_position(s, &server, ret, err);

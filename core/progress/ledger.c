@@ -121,6 +121,7 @@ static int apply_mark(struct ledger *l, const struct record_mark *m)
 	/* Nothing fails from here on. */
 	l->safe.at = m->end;
 	l->safe.commit_time = m->commit_time;
+	l->safe.before_start = m->before_start;
 	if (!l->awaits || mark_is_awaited(&l->safe.partial, m)) {
 		l->safe.partial = (struct partial){.set = false};
 		l->awaits = false;

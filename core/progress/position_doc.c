@@ -37,6 +37,7 @@ int position_to_doc(const struct position *p, uint64_t revision, struct position
 	    position_doc_set(&d->partial.file, part->set ? part->start.file : "") < 0)
 		return no_memory(err);
 	d->pos = p->at.pos;
+	d->before_start = p->before_start;
 	d->has_partial = part->set;
 	d->partial.pos = part->set ? part->start.pos : 0;
 	d->partial.rows = part->set ? part->rows : 0;
@@ -94,6 +95,7 @@ static int read_document(const struct position_doc *d, struct position *p, struc
 	if (!file_copy(p->at.file, d->file))
 		return invalid("file", "'file' is not a binlog's name", err);
 	p->at.pos = d->pos;
+	p->before_start = d->before_start;
 	if (!p->at.file[0] != !p->at.pos)
 		return invalid("pos", "'file' and 'pos' go together", err);
 	/*
