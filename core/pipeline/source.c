@@ -142,6 +142,8 @@ static int find_target(struct source_thread *t, struct err *err)
 		t->target_gtids = gtid_set_new(t->server.flavor);
 		rc = t->target_gtids ? gtid_set_parse(t->target_gtids, t->until->gtid, err)
 				     : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for --until");
+		if (rc < 0)
+			err_prefix(err, "--until");
 	}
 	t->target_known = rc == 0;
 	return rc;
@@ -339,7 +341,9 @@ static bool try_again(struct source_thread *t, const struct err *err)
 {
 	if (!err->kind || err->kind->class != ERR_CLASS_RETRY)
 		return false;
-	if (t->fail_fast && !atomic_load(&t->stats->connected))
+	/* Each host gets its turn before the first failure counts. */
+	if (t->fail_fast && !atomic_load(&t->stats->connected) &&
+	    t->attempts + 1 >= t->task->source.nhosts)
 		return false;
 	if (!atomic_exchange(&t->stats->away, true))
 		log_err(LOG_LEVEL_WARN, "the source is away, waiting for it", err);
@@ -446,10 +450,12 @@ int source_find_start(const struct task *task, struct source_stop *stop, struct 
 	struct source *s = NULL;
 	struct server_info server;
 	int rc = -1;
-	for (size_t host = 0; host < task->source.nhosts && rc < 0; host++) {
+	for (size_t host = 0; host < task->source.nhosts; host++) {
 		if (s)
 			close_source(stop, &stop->active, &s);
 		rc = open_source(task, host, stop, &stop->active, &s, err);
+		if (rc == 0 || !err->kind || err->kind->class != ERR_CLASS_RETRY)
+			break; /* another host does not mend a wrong password */
 	}
 	if (rc == 0)
 		rc = server_identify(s, &server, err);
