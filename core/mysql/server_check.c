@@ -3,6 +3,7 @@
  * position? Each refusal names the statement that mends it.
  */
 #include "common/contract/errors.h"
+#include "core/mysql/query.h"
 #include "core/mysql/query_error.h"
 #include "core/mysql/server_priv.h"
 
@@ -132,11 +133,47 @@ static int oldest_gtids(struct source *s, const struct server_info *info, struct
 	return server_gtids_before(s, info, &first, ret, err);
 }
 
+/*
+ * MySQL serves a position none of whose transactions it knows, by sending all that it has:
+ * the whole history of another server. Sharing some is enough, as a replica may lag, and the
+ * newest are in the binlog for a moment before they are in gtid_executed. MariaDB refuses
+ * by itself.
+ */
+static int check_history(struct source *s, const struct server_info *info,
+			 const struct gtid_set *ours, struct err *err)
+{
+	if (info->flavor != FLAVOR_MYSQL || gtid_set_empty(ours))
+		return 0;
+	struct buf text, sql;
+	struct gtid_set *unknown = NULL;
+	buf_init(&text);
+	buf_init(&sql);
+	gtid_set_format(ours, &text);
+	buf_puts(&sql, "SELECT GTID_SUBTRACT(");
+	query_put_literal(s, &sql, (struct span){text.data, text.len});
+	buf_puts(&sql, ", @@global.gtid_executed)");
+	buf_cstr(&sql);
+	int rc = text.failed || sql.failed
+			 ? err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a GTID set")
+			 : server_gtids(s, info, &unknown, err, (const char *)sql.data);
+	if (rc == 0 && gtid_set_covers(unknown, ours))
+		rc = err_set(err, -ENOENT, ERR_SOURCE_DIVERGED,
+			     "%s has executed none of the transactions of our position, %.300s",
+			     source_name(s), buf_cstr(&text));
+	gtid_set_free(unknown);
+	buf_free(&sql);
+	buf_free(&text);
+	return rc;
+}
+
 static int check_gtids(struct source *s, const struct server_info *info,
 		       const struct gtid_set *ours, struct err *err)
 {
+	int rc = check_history(s, info, ours, err);
+	if (rc)
+		return rc;
 	struct gtid_set *oldest;
-	int rc = oldest_gtids(s, info, &oldest, err);
+	rc = oldest_gtids(s, info, &oldest, err);
 	if (rc)
 		return rc;
 	if (oldest && !gtid_set_covers(ours, oldest)) {

@@ -330,8 +330,10 @@ static int start_by_gtid(struct source *s, const struct server_info *info, const
 	if (!p->gtids)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a GTID set");
 	int rc = gtid_set_parse(p->gtids, text, err);
-	if (rc)
+	if (rc) {
+		err_prefix(err, "source.start.gtid");
 		return rc;
+	}
 	return server_check_position(s, info, p, err);
 }
 
