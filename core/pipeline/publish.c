@@ -30,6 +30,15 @@ struct publish_target {
 	UT_hash_handle hh_id;
 };
 
+/* The table that a topic was first used for. */
+struct publish_topic {
+	uint32_t topic;
+	struct span db;
+	struct span table;
+	UT_hash_handle hh;
+	uint8_t name[]; /* what the two point into */
+};
+
 int publish_init(struct publish *p)
 {
 	arena_init(&p->values);
@@ -80,6 +89,11 @@ void publish_fini(struct publish *p)
 	struct publish_target *t, *next;
 	HASH_ITER (hh_name, p->by_name, t, next)
 		target_free(p, t);
+	struct publish_topic *topic, *following;
+	HASH_ITER (hh, p->topics, topic, following) {
+		HASH_DEL(p->topics, topic);
+		free(topic);
+	}
 	arena_free(&p->values);
 	free(p->before);
 	free(p->after);
@@ -133,22 +147,34 @@ static int room_for_values(struct publish *p, uint32_t n)
 	return 0;
 }
 
-/* Two tables whose names differ only in what Kafka does not allow: refused, not mixed. */
-static int check_collision(struct publish *p, struct publish_target *t, uint32_t topic,
-			   struct err *err)
+/*
+ * Two tables whose names differ only in what Kafka does not allow are refused, not mixed.
+ * The first table of each topic is remembered over DDL, as the pipe remembers its topics.
+ */
+static int claim_topic(struct publish *p, const struct publish_target *t, struct err *err)
 {
-	for (struct publish_target *o = p->by_name; o; o = o->hh_name.next)
-		if (o != t && o->plan && o->topic == topic &&
-		    !task_topic_shared(p->task, o->map.db, o->map.name, t->map.db, t->map.name))
-			return err_set(err, -EEXIST, ERR_TASK_INVALID,
-				       "tables %.*s.%.*s and %.*s.%.*s would share topic %s: give "
-				       "pipe.topic a template that keeps them apart, or exclude one",
-				       (int)o->map.db.len, (const char *)o->map.db.p,
-				       (int)o->map.name.len, (const char *)o->map.name.p,
-				       (int)t->map.db.len, (const char *)t->map.db.p,
-				       (int)t->map.name.len, (const char *)t->map.name.p,
-				       pipe_topic_name(p->pipe, topic));
-	return 0;
+	const struct table_map *map = &t->map;
+	struct publish_topic *first;
+	HASH_FIND(hh, p->topics, &t->topic, sizeof(t->topic), first);
+	if (!first) {
+		first = calloc(1, sizeof(*first) + t->name_len);
+		if (!first)
+			return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a topic");
+		first->topic = t->topic;
+		memcpy(first->name, t->name, t->name_len);
+		first->db = (struct span){first->name, map->db.len};
+		first->table = (struct span){first->name + map->db.len + 1, map->name.len};
+		HASH_ADD(hh, p->topics, topic, sizeof(first->topic), first);
+	}
+	if (task_topic_shared(p->task, first->db, first->table, map->db, map->name))
+		return 0;
+	return err_set(err, -EEXIST, ERR_TASK_INVALID,
+		       "tables %.*s.%.*s and %.*s.%.*s would share topic %s: give pipe.topic a "
+		       "template that keeps them apart, or exclude one",
+		       (int)first->db.len, (const char *)first->db.p, (int)first->table.len,
+		       (const char *)first->table.p, (int)map->db.len, (const char *)map->db.p,
+		       (int)map->name.len, (const char *)map->name.p,
+		       pipe_topic_name(p->pipe, t->topic));
 }
 
 /* Everything a wanted table needs: definition, topic, plan. */
@@ -161,7 +187,7 @@ static int target_open(struct publish *p, struct publish_target *t, struct err *
 	if (rc == 0)
 		rc = pipe_topic(p->pipe, topic, &t->topic, err);
 	if (rc == 0)
-		rc = check_collision(p, t, t->topic, err);
+		rc = claim_topic(p, t, err);
 	if (rc == 0)
 		rc = envelope_table_open(p->envelope, t->table, &t->plan, err);
 	return rc;

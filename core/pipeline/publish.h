@@ -17,6 +17,7 @@
 #include "core/schema/schema.h"
 
 struct publish_target;
+struct publish_topic;
 
 struct publish {
 	/* Borrowed. */
@@ -28,6 +29,7 @@ struct publish {
 
 	struct publish_target *by_name; /* hash: every table met, excluded ones too */
 	struct publish_target *by_id;   /* hash: those by their current table_id */
+	struct publish_topic *topics;   /* hash: by the pipe's number */
 	struct arena values;            /* what values of one row point to; reset per row */
 	const uint8_t *values_start;
 	struct value *before;

@@ -1,6 +1,8 @@
 """Row changes become messages: insert, update, delete, through every pipe, from every source."""
 
+import datetime
 import json
+import time
 
 import pytest
 
@@ -188,3 +190,48 @@ def test_until_a_position(source, database, core):
                       until=gtid, state=core.folder / "b").ok()
     assert [m["after"]["id"] for m in second.messages] == [1]
     assert second.summary["position"]["gtid"] == gtid
+
+
+def test_start_at_a_time(source, database, core):
+    """Transactions committed before `time` are left out; those after it never are again."""
+    source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY); INSERT INTO {database}.t VALUES (1)")
+    time.sleep(1.1)
+    moment = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    time.sleep(1.1)
+    source.sql(f"INSERT INTO {database}.t VALUES (2)")
+    start = {"time": moment.isoformat().replace("+00:00", "Z")}
+    document = task_document(source, include=f"{database}.t", start=start)
+    assert [m["after"]["id"] for m in core.run(document).ok().messages] == [2]
+    # A clock that goes back later does not hide a transaction.
+    source.sql(f"SET timestamp = {moment.timestamp() - 100:.0f};"
+               f"INSERT INTO {database}.t VALUES (3)")
+    assert [m["after"]["id"] for m in core.run(document).ok().messages] == [3]
+
+
+@pytest.mark.sources("mariadb-10.11")
+def test_topics_that_would_be_mixed(source, database, core, kafka):
+    """Two tables whose names differ only in what Kafka does not allow are refused."""
+    start = here(source)
+    for table in ("a$b", "a b"):
+        source.sql(f"CREATE TABLE {database}.`{table}` (id INT PRIMARY KEY);"
+                   f"INSERT INTO {database}.`{table}` VALUES (1)")
+    result = core.run(task_document(source, include=f"{database}.*", start=start, pipe=kafka))
+    assert result.status == 1
+    assert "task_invalid" in result.stderr and "would share topic" in result.stderr
+    assert f"{database}.a$b" in result.stderr and f"{database}.a b" in result.stderr
+
+
+@pytest.mark.sources("mariadb-10.11")
+def test_a_position_is_of_one_server(new_server, source, database, core, new_database):
+    """A file and an offset are not taken to another server."""
+    source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY); INSERT INTO {database}.t VALUES (1)")
+    document = task_document(source, include=f"{database}.t", start="earliest")
+    core.run(document).ok()
+    saved = core.state / "position.json"
+    position = json.loads(saved.read_text())
+    position["gtid"] = ""
+    saved.write_text(json.dumps(position))
+    other = new_server("mariadb-10.11", options={"server_id": 77})
+    document["source"]["port"] = other.port
+    result = core.run(document)
+    assert result.status == 1 and "source_diverged" in result.stderr
