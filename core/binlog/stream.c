@@ -346,7 +346,8 @@ static int feed_unsupported(const struct event *e, struct err *err)
 		 e->type <= EVENT_MARIA_DELETE_ROWS_COMPRESSED_V2)
 		hint = ": set log_bin_compress=OFF on the source";
 	return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED,
-		       "%s event (type %u) is not supported%s", event_type_name(e->type), e->type, hint);
+		       "%s event (type %u) is not supported%s", event_type_name(e->type),
+		       e->type, hint);
 }
 
 static int feed_body(struct stream *s, struct step *step, struct err *err)
