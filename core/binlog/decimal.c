@@ -121,7 +121,7 @@ int decimal_read(const uint8_t *p, unsigned precision, unsigned scale, struct ar
 int decimal_put_text(const uint8_t *p, unsigned precision, unsigned scale, struct buf *out)
 {
 	struct groups g;
-	uint8_t digits[DECIMAL_MAX_PRECISION];
+	uint8_t digits[DECIMAL_MAX_DIGITS];
 	unsigned n = 0, skip = 0, whole = precision - scale;
 	if (!groups_read(p, precision, scale, &g))
 		return -EBADMSG;

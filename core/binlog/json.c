@@ -101,7 +101,7 @@ static int put_opaque_decimal(struct span data, struct buf *out)
 	if (data.len < 2)
 		return -EBADMSG;
 	unsigned precision = data.p[0], scale = data.p[1];
-	if (precision == 0 || precision > DECIMAL_MAX_PRECISION || scale > precision ||
+	if (precision == 0 || precision > DECIMAL_MAX_DIGITS || scale > precision ||
 	    data.len - 2 < decimal_size(precision, scale))
 		return -EBADMSG;
 	return decimal_put_text(data.p + 2, precision, scale, out);

@@ -69,7 +69,27 @@ static void opaque(void **state)
 	expect(NULL, BYTES("\x0f\xf6\1\2"));
 	expect(NULL, BYTES("\x0f\xf6\2\2\1"));
 	expect(NULL, BYTES("\x0f\xf6\4\2\1\xff\5"));
-	expect(NULL, BYTES("\x0f\xf6\4\x42\1\x81\5"));
+}
+
+/*
+ * CAST('-99999999999999999999999999999999999.999999999999999999999999999999' AS
+ * DECIMAL(65,30)) in a document of MySQL 9.7 says precision 66, with a zero for its first
+ * digit; CAST(REPEAT('9', 65) AS DECIMAL(65,0)) says 72.
+ */
+static void decimal_of_whole_groups(void **state)
+{
+	(void)state;
+	expect("-99999999999999999999999999999999999.999999999999999999999999999999",
+	       BYTES("\x0f\xf6\x20\x42\x1e\x7a\x0a\x1f\0\xc4\x65\x36\0\xc4\x65\x36\0\xc4\x65\x36"
+		     "\0\xc4\x65\x36\0\xc4\x65\x36\0\xc4\x65\x36\0\xfc\x18"));
+	expect("99999999999999999999999999999999999999999999999999999999999999999",
+	       BYTES("\x0f\xf6\x22\x48\0\x80\0\0\x63\x3b\x9a\xc9\xff\x3b\x9a\xc9\xff\x3b\x9a\xc9"
+		     "\xff\x3b\x9a\xc9\xff\x3b\x9a\xc9\xff\x3b\x9a\xc9\xff\x3b\x9a\xc9\xff"));
+	/* 81 digits are the most; 82 would be. */
+	uint8_t most[3 + 2 + 36] = {0x0f, 0xf6, 38, 81, 0, 0x80};
+	uint8_t more[3 + 2 + 37] = {0x0f, 0xf6, 39, 82, 0, 0x80};
+	expect("0", most, sizeof(most));
+	expect(NULL, more, sizeof(more));
 }
 
 static void damaged(void **state)
@@ -160,9 +180,13 @@ static void growing_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(documents), cmocka_unit_test(opaque),
-		cmocka_unit_test(damaged),   cmocka_unit_test(shared_bytes),
-		cmocka_unit_test(depth),     cmocka_unit_test(growing_text),
+		cmocka_unit_test(documents),
+		cmocka_unit_test(opaque),
+		cmocka_unit_test(decimal_of_whole_groups),
+		cmocka_unit_test(damaged),
+		cmocka_unit_test(shared_bytes),
+		cmocka_unit_test(depth),
+		cmocka_unit_test(growing_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
