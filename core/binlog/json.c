@@ -107,6 +107,22 @@ static int put_opaque_decimal(struct span data, struct buf *out)
 	return decimal_put_text(data.p + 2, precision, scale, out);
 }
 
+/* Base64 as the server has it: a newline, which JSON escapes, between lines of 76. */
+static void put_base64_lines(struct span data, struct buf *out)
+{
+	enum { LINE = 76 / 4 * 3 };
+	for (size_t i = 0; i < data.len && !out->failed; i += LINE) {
+		if (i)
+			buf_lit(out, "\\n");
+		size_t at = out->len;
+		json_put_base64(out, data.p + i, data.len - i < LINE ? data.len - i : LINE);
+		if (out->failed)
+			return;
+		out->len -= 2; /* without the quotes around it */
+		memmove(out->data + at, out->data + at + 1, out->len - at);
+	}
+}
+
 static int put_opaque(struct span data, unsigned type, struct buf *out)
 {
 	int64_t packed = data.len == 8 ? (int64_t)load_le64(data.p) : 0;
@@ -131,13 +147,8 @@ static int put_opaque(struct span data, unsigned type, struct buf *out)
 		return rc;
 	default:
 		buf_printf(out, "\"base64:type%u:", type);
-		/* Drops the opening quote of the base64 text: ours is there already. */
-		size_t at = out->len;
-		json_put_base64(out, data.p, data.len);
-		if (!out->failed) {
-			memmove(out->data + at, out->data + at + 1, out->len - at - 1);
-			out->len--;
-		}
+		put_base64_lines(data, out);
+		buf_putc(out, '"');
 		return 0;
 	}
 }

@@ -15,7 +15,7 @@ enum { JSON_DEPTH_MAX = 100 }; /* the server's own limit */
 /*
  * The text of a document, compact, members in stored order. Opaque values are printed as
  * MySQL prints them: decimals as numbers, dates and times as strings, all else as
- * "base64:type<n>:<bytes>". An empty document is null, as the server reads it. 0, or
+ * "base64:type<n>:<bytes>", in lines of 76 characters. An empty document is null, as the server reads it. 0, or
  * -EBADMSG when the bytes are no document. Failures of `out` are the caller's to see.
  */
 int json_binary_put(struct span doc, struct buf *out);

@@ -92,6 +92,23 @@ static void decimal_of_whole_groups(void **state)
 	expect(NULL, more, sizeof(more));
 }
 
+/* As MySQL 9.7 and 8.0.15 print JSON_ARRAY(CAST(REPEAT('a', n) AS BINARY)). */
+static void opaque_of_several_lines(void **state)
+{
+	(void)state;
+	uint8_t doc[3 + 58] = {0x0f, 0x0f, 57};
+	memset(doc + 3, 'a', 57);
+	expect("\"base64:type15:YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh"
+	       "YWFhYWFhYWFh\"",
+	       doc, 3 + 57);
+	doc[2] = 58;
+	doc[3 + 57] = 'a';
+	expect("\"base64:type15:YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh"
+	       "YWFhYWFhYWFh\\nYQ==\"",
+	       doc, 3 + 58);
+	expect("\"base64:type15:\"", BYTES("\x0f\x0f\0"));
+}
+
 static void damaged(void **state)
 {
 	(void)state;
@@ -183,6 +200,7 @@ int main(void)
 		cmocka_unit_test(documents),
 		cmocka_unit_test(opaque),
 		cmocka_unit_test(decimal_of_whole_groups),
+		cmocka_unit_test(opaque_of_several_lines),
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(shared_bytes),
 		cmocka_unit_test(depth),
