@@ -95,12 +95,13 @@ int deliver_run(struct deliver *d, struct err *err)
 		int moved = ledger_advance(d->ledger, d->ring);
 		if (rc >= 0 && moved == -ENOMEM)
 			rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the position");
-		if (rc >= 0)
+		bool saving = rc >= 0;
+		if (saving)
 			rc = save(d, false, err);
 		if (rc < 0) {
 			/* The first failure is the one to tell; what is safe is saved all the same. */
 			struct err second = {0};
-			if (save(d, true, &second) < 0)
+			if (!saving && save(d, true, &second) < 0)
 				log_err(LOG_LEVEL_ERROR, "saving the position", &second);
 			return rc;
 		}
