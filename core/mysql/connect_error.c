@@ -68,7 +68,8 @@ static int verdict_fail(struct source *s, const struct auth *a, struct err *err)
 		return err_set(
 			err, -EACCES, ERR_SOURCE_AUTH_PLUGIN,
 			"%s: the server asks for authentication by %s; allowed are "
-			"caching_sha2_password and mysql_native_password; no password was sent",
+			"caching_sha2_password and mysql_native_password (MySQL asks for any "
+			       "where there is no such user); no password was sent",
 			name, a->plugin);
 	case AUTH_NEEDS_TLS:
 		return err_set(err, -EPROTO, ERR_SOURCE_TLS,
