@@ -37,6 +37,12 @@ struct describer {
 	bool no_memory;
 };
 
+/* A field that is not there reads as an empty one. */
+static struct cursor field_cursor(struct span field)
+{
+	return field.p ? cursor_of(field.p, field.len) : cursor_of("", 0);
+}
+
 /* --- types ------------------------------------------------------------------------ */
 
 /*
@@ -243,7 +249,7 @@ static void set_collation(struct column *col, uint64_t collation)
 /* COLUMN_CHARSET: one for each. False: their number is not that of the class. */
 static bool describe_each_charset(struct describer *d, struct span field, bool labelled)
 {
-	struct cursor c = cursor_of(field.p, field.len);
+	struct cursor c = field_cursor(field);
 	for (uint32_t i = 0; i < d->t->ncolumns; i++)
 		if (in_class(d, &d->t->columns[i], labelled))
 			set_collation(&d->t->columns[i], cursor_lenenc(&c));
@@ -253,7 +259,7 @@ static bool describe_each_charset(struct describer *d, struct span field, bool l
 /* DEFAULT_CHARSET: one for all, then the exceptions in the order of the columns. */
 static bool describe_default_charset(struct describer *d, struct span field, bool labelled)
 {
-	struct cursor c = cursor_of(field.p, field.len);
+	struct cursor c = field_cursor(field);
 	uint64_t general = cursor_lenenc(&c), in = 0;
 	bool more = cursor_left(&c) > 0;
 	uint64_t next = more ? cursor_lenenc(&c) : 0, other = more ? cursor_lenenc(&c) : 0;
@@ -315,7 +321,7 @@ static struct span keep(struct describer *d, struct span s)
 static bool describe_names(struct describer *d)
 {
 	struct span field = d->map->opt.column_name;
-	struct cursor c = cursor_of(field.p, field.len);
+	struct cursor c = field_cursor(field);
 	if (!field.p)
 		return true;
 	for (uint32_t i = 0; i < d->t->ncolumns && !c.failed; i++)
@@ -345,7 +351,7 @@ static struct span label_utf8(struct describer *d, const struct column *col, str
 /* False: the field does not fit. Labels in other character sets stay unknown. */
 static bool describe_labels_of(struct describer *d, struct span field, uint8_t type, bool *known)
 {
-	struct cursor c = cursor_of(field.p, field.len);
+	struct cursor c = field_cursor(field);
 	for (uint32_t i = 0; i < d->t->ncolumns; i++) {
 		struct column *col = &d->t->columns[i];
 		if (col->type != type)
@@ -394,7 +400,7 @@ static bool describe_key(struct describer *d)
 	const struct table_map_meta *opt = &d->map->opt;
 	bool prefixes = opt->prefix_key.p != NULL;
 	struct span field = prefixes ? opt->prefix_key : opt->simple_key;
-	struct cursor c = cursor_of(field.p, field.len);
+	struct cursor c = field_cursor(field);
 	struct table *t = d->t;
 	t->key_known = t->names_known;
 	if (!field.p)

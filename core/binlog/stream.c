@@ -252,7 +252,8 @@ static int feed_heartbeat(struct stream *s, struct step *step, struct err *err)
 	if (c.failed)
 		return stream_corrupt(err, e, "it is too short for its own lengths");
 	/* Groups that we did not ask for lie before it; inside a group nothing does. */
-	if (!s->in_group && step->file_pos > s->at.pos && step->file.len == strlen(s->at.file) &&
+	if (!s->in_group && step->file_pos > s->at.pos && step->file.len > 0 &&
+	    step->file.len == strlen(s->at.file) &&
 	    memcmp(step->file.p, s->at.file, step->file.len) == 0)
 		s->at.pos = step->file_pos;
 	return 0;
