@@ -26,6 +26,10 @@ from .ports import Ports
 from .zookeeper import ZooKeeper, ZooKeeperServer
 
 
+# In a state folder whose data outlives its owner, until it is used again.
+KEPT = "kept"
+
+
 class Sandbox:
     """Real servers under one folder. Every server is started when it is asked for."""
 
@@ -40,8 +44,12 @@ class Sandbox:
         self._guard = threading.RLock()
         self._closed = False
         self._count = 0
-        self.state_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = self._take_lock()
+        with paths.locked("run"):
+            _sweep()
+            self.state_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = self._take_lock()
+        if keep:
+            (self.state_dir / KEPT).touch()
         self._ports = Ports()
         self.authority = Authority(self.state_dir / "tls")
         atexit.register(self.close)
@@ -53,9 +61,9 @@ class Sandbox:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             handle.seek(0)
-            owner = handle.read().strip() or "another process"
+            holder = handle.read().strip() or "unknown"
             handle.close()
-            raise SandboxError(f"{self.state_dir} is in use by process {owner}: stop it, "
+            raise SandboxError(f"{self.state_dir} is in use by process {holder}: stop it, "
                                "or choose another state folder") from None
         # Whatever a former owner left is dead: its servers died with it.
         for entry in self.state_dir.iterdir():
@@ -166,6 +174,27 @@ class Sandbox:
 
     def __exit__(self, *_):
         self.close()
+
+
+def _sweep() -> None:
+    """Remove what killed owners left in the cache's folder of sandboxes."""
+    folder = paths.cache_dir() / "run"
+    for entry in folder.iterdir() if folder.exists() else []:
+        if not (entry / KEPT).exists() and owner(entry) is None:
+            _remove(entry)
+
+
+def owner(state_dir: pathlib.Path) -> int | None:
+    """The process that holds a state folder, None if nobody does."""
+    try:
+        with open(state_dir / "owner", encoding="ascii") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+            except BlockingIOError:
+                return int(handle.read() or 0) or None
+    except (OSError, ValueError):
+        return None
 
 
 def _remove(path: pathlib.Path) -> None:

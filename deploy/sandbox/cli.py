@@ -1,14 +1,13 @@
 """The sandbox by hand: deploy/sandbox/sandbox up | down | status | fetch | clean."""
 
 import argparse
-import fcntl
 import os
-import pathlib
 import shutil
 import signal
 import sys
 import time
 
+from . import box as boxes
 from . import host, paths
 from .box import Sandbox, stop_on_signals
 from .errors import SandboxError
@@ -108,7 +107,7 @@ def _up(options) -> int:
             if hasattr(server, "socket"):
                 server.create_repl_user()
                 print(f"  root:    mariadb --no-defaults -uroot -S {server.socket}")
-                print(f"  replica: user repl, password repl-password"
+                print("  replica: user repl, password repl-password"
                       + (f", CA {server.ca_path}" if server.ca_path else ""))
             for each in getattr(server, "members", [server]):
                 print(f"  log:     {each.log_path}")
@@ -122,28 +121,15 @@ def _up(options) -> int:
     return 0
 
 
-def _owner(folder: pathlib.Path) -> int | None:
-    """The process that holds a state folder, None if nobody does."""
-    try:
-        with open(folder / "owner", encoding="ascii") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return None
-            except BlockingIOError:
-                return int(handle.read() or 0) or None
-    except (OSError, ValueError):
-        return None
-
-
 def _down(options) -> int:
     folder = paths.default_state_dir(options.name)
-    owner = _owner(folder)
+    owner = boxes.owner(folder)
     if owner is None:
         print(f"no sandbox named {options.name} runs")
         return 0
     os.kill(owner, signal.SIGTERM)
     deadline = time.monotonic() + 60
-    while _owner(folder) == owner:
+    while boxes.owner(folder) == owner:
         if time.monotonic() > deadline:
             raise SandboxError(f"process {owner} is still there after 60 s")
         time.sleep(0.1)
@@ -154,7 +140,7 @@ def _running() -> dict[str, int]:
     folder = paths.cache_dir() / "run"
     found = {}
     for entry in sorted(folder.iterdir()) if folder.exists() else []:
-        owner = _owner(entry)
+        owner = boxes.owner(entry)
         if owner is not None:
             found[entry.name] = owner
     return found

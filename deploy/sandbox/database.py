@@ -70,8 +70,8 @@ class DatabaseServer:
         self.config_path = self.folder / "my.cnf"
         self.socket = str(self.folder / "s")
         if len(self.socket) > SOCKET_PATH_LIMIT:
-            raise SandboxError(f"the unix socket's path {self.socket} is over "
-                               f"{SOCKET_PATH_LIMIT} bytes: choose a shorter state folder")
+            raise SandboxError(f"the unix socket's path {self.socket} is over {SOCKET_PATH_LIMIT} "
+                               "bytes: name a shorter folder in MR_SANDBOX_CACHE")
         self.options = normalised(options or {})
         self.tls = tls
         self.ca_path = None

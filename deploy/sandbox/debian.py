@@ -69,7 +69,7 @@ def fetch(name: str, suite: str, packages: list[str], version_prefix: str, say=p
         if not (target / ".complete").exists():
             say(f"downloading {name} from Debian {suite}")
             _download(target, suite, packages, version_prefix)
-            say(f"unpacked {packages[0]} {_upstream(json.loads((target / '.complete').read_text())[packages[0]])}")
+            say(f"unpacked {packages[0]} {_upstream(Root(target).versions[packages[0]])}")
     return Root(target)
 
 

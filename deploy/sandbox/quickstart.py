@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 # pylint: disable=wrong-import-position
@@ -95,7 +96,9 @@ def show(options, progress: steps.Progress) -> None:
         fetched = steps.in_background(cli.fetch_all, SERVERS, progress.say)
         build.build("release", progress)
         fetched()
-    with Sandbox(paths.default_state_dir("quickstart"), say=progress.say) as box:
+    # A folder of this checkout's own, so that two checkouts do not meet.
+    mark = zlib.crc32(str(build.CHECKOUT).encode()) & 0xffff
+    with Sandbox(paths.default_state_dir(f"quickstart-{mark:04x}"), say=progress.say) as box:
         with progress.stage("starting MariaDB and Kafka"):
             database, kafka = box.mariadb("10.11", start=False), box.kafka(start=False)
             starting = steps.in_background(kafka.start)
