@@ -29,8 +29,12 @@
 enum {
 	/* Without a connection for this long, the broker is away: shorter is a restart's blip. */
 	AWAY_MS = 3000,
+	/* A connection that lasts this long is one. */
+	BACK_MS = 1000,
 	/* Messages in flight and nothing acknowledged for this long. */
 	STALLED_MS = 15000,
+	/* The state is looked at this often at least. */
+	CLOCK_MS = 500,
 	/* A dead producer's reason comes in a report behind the news, or not at all. */
 	FATAL_REASON_MS = 500,
 };
@@ -226,39 +230,53 @@ static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 	return kafka_error_put(k, r, code, err);
 }
 
-static void update_state(struct kafka *k, usec_t now)
+/*
+ * When connections came and went, and when something was acknowledged last. Returns
+ * whether anything was since the last call.
+ */
+static bool observe(struct kafka *k, usec_t now)
 {
-	struct pipe *p = &k->base;
-	uint64_t acked = atomic_load_explicit(&p->acked, memory_order_relaxed);
-	if (acked != k->progress_ack || pipe_in_flight(p) == 0) {
-		k->progress_ack = acked;
+	uint64_t acked = atomic_load_explicit(&k->base.acked, memory_order_relaxed);
+	bool progress = acked != k->progress_ack;
+	k->progress_ack = acked;
+	if (progress || pipe_in_flight(&k->base) == 0)
 		k->progress_at = now;
-	}
-	bool stalled = now - k->progress_at >= STALLED_MS * USEC_PER_MSEC;
 	if (atomic_load(&k->brokers_up) > 0) {
 		k->was_up = true;
 		k->down_since = 0;
-		if (!stalled) {
-			if (k->progress_at == now)
-				k->last_error[0] = 0;
-			pipe_set_state(p, PIPE_UP, "");
-			return;
-		}
-	} else if (!k->down_since) {
-		k->down_since = now;
+		if (!k->up_since)
+			k->up_since = now;
+	} else {
+		k->up_since = 0;
+		if (!k->down_since)
+			k->down_since = now;
 	}
+	return progress;
+}
+
+static void update_state(struct kafka *k, usec_t now)
+{
+	bool progress = observe(k, now);
 	bool away = k->down_since && now - k->down_since >= AWAY_MS * USEC_PER_MSEC;
-	if (!away && !stalled)
-		return;
-	char reason[320];
-	if (k->last_error[0])
-		snprintf(reason, sizeof(reason), "%s", k->last_error);
-	else if (away)
-		snprintf(reason, sizeof(reason), "no broker answers");
-	else
+	bool stalled = now - k->progress_at >= STALLED_MS * USEC_PER_MSEC;
+	if (away || stalled) {
+		char reason[64];
 		snprintf(reason, sizeof(reason), "nothing was acknowledged for %d s",
 			 STALLED_MS / 1000);
-	pipe_set_state(p, PIPE_AWAY, reason);
+		if (away && !k->last_error[0])
+			snprintf(reason, sizeof(reason), "no broker answers");
+		pipe_set_state(&k->base, PIPE_AWAY, k->last_error[0] ? k->last_error : reason);
+		return;
+	}
+	/*
+	 * A broker that accepts connections and closes them is not back. One that stays is,
+	 * and one that acknowledges.
+	 */
+	bool stays = k->up_since && now - k->up_since >= BACK_MS * USEC_PER_MSEC;
+	if (progress || (stays && pipe_in_flight(&k->base) == 0))
+		k->last_error[0] = 0; /* else it may yet explain why nothing comes */
+	if (stays || progress)
+		pipe_set_state(&k->base, PIPE_UP, "");
 }
 
 /* The failure of this round, if there is one by now. */
@@ -312,8 +330,9 @@ static int kafka_serve(struct pipe *p, int timeout_ms, struct err *err)
 		usec_t left = (due - clock_boot()) / USEC_PER_MSEC + 1;
 		timeout_ms = left < timeout_ms ? (left > 0 ? (int)left : 0) : timeout_ms;
 	}
-	if ((k->fatal_at || k->lost) && timeout_ms > FATAL_REASON_MS)
-		timeout_ms = FATAL_REASON_MS;
+	int most = k->fatal_at || k->lost ? FATAL_REASON_MS : CLOCK_MS;
+	if (timeout_ms > most)
+		timeout_ms = most;
 	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
 	(void)poll(&pfd, 1, timeout_ms);
 	n = serve_now(k, err);
@@ -381,6 +400,7 @@ int kafka_open(const struct pipe_options *opt, struct pipe **ret, struct err *er
 	else
 		rc = kafka_conf_make(opt, &k->conf, err);
 	if (rc == 0) {
+		k->scram = opt->sasl.mechanism && strncmp(opt->sasl.mechanism, "SCRAM", 5) == 0;
 		k->max_message_bytes = kafka_conf_size(k->conf, "message.max.bytes");
 		rc = producer_start(k, err);
 	}

@@ -86,23 +86,23 @@ static void oversize(struct kafka *k, const rd_kafka_message_t *m, struct record
 {
 	size_t size = (size_t)r->key_len + r->headers_len + r->value_len;
 	size_t limit = t->max_bytes;
-	char text[64];
+	char text[80];
 	if (limit)
-		snprintf(text, sizeof(text), "%zu bytes (max.message.bytes)", limit);
+		snprintf(text, sizeof(text), "which takes %zu bytes (max.message.bytes)", limit);
 	else
-		snprintf(text, sizeof(text), "an amount that it does not let us read");
+		snprintf(text, sizeof(text), "whose max.message.bytes we may not read");
 	size_t floor = size + size / 2 + 1024; /* batches smaller than one message gain nothing */
 	if (size < k->batch_bytes && (limit == 0 || size < limit) && k->batch_bytes > floor) {
 		size_t next = limit && limit < k->batch_bytes ? limit : k->batch_bytes / 4;
 		next = next > floor ? next : floor;
 		atomic_store_explicit(&k->base.batch_bytes, next, memory_order_relaxed);
 		kafka_fail(k, -ECONNRESET, ERR_PIPE_FATAL, NULL,
-			   "topic %s refuses batches of %zu bytes (it takes %s): going on with %zu",
-			   t->name, k->batch_bytes, text, next);
+			   "batches of %zu bytes are too large for topic %s, %s: going on with %zu",
+			   k->batch_bytes, t->name, text, next);
 		return;
 	}
 	kafka_fail(k, -EMSGSIZE, ERR_PIPE_OVERSIZE, r,
-		   "a message of %zu bytes is too large for topic %s, which takes %s: %s", size,
+		   "a message of %zu bytes is too large for topic %s, %s: %s", size,
 		   t->name, text, rd_kafka_err2str(m->err));
 }
 
@@ -193,14 +193,27 @@ void kafka_error_event(struct kafka *k, rd_kafka_resp_err_t code, const char *re
 		if (!k->auth_failed_at)
 			k->auth_failed_at = now;
 		break;
-	case RD_KAFKA_RESP_ERR__SSL:
-		if (!k->tls_failed_at)
-			k->tls_failed_at = now;
-		break;
 	default:
+		/* A broker that refuses our certificate says so on a connection that stood. */
+		if ((code == RD_KAFKA_RESP_ERR__SSL || strstr(reason, "SSL alert number")) &&
+		    !k->tls_failed_at)
+			k->tls_failed_at = now;
 		break;
 	}
 	snprintf(k->last_error, sizeof(k->last_error), "%s", reason);
+}
+
+/*
+ * librdkafka before 2.6.1 sends its own nonce twice in SCRAM's last message (its pull
+ * request 4895). Brokers of Kafka 4 refuse that as they refuse a wrong password.
+ */
+static const char *scram_hint(const struct kafka *k)
+{
+	enum { FIXED = 0x02060100 };
+	if (!k->scram || rd_kafka_version() >= FIXED)
+		return "";
+	return "; if the password is right: SCRAM with Kafka 4 needs librdkafka 2.6.1 or newer, "
+	       "until then use PLAIN over TLS or a client certificate";
 }
 
 void kafka_error_security(struct kafka *k, usec_t now)
@@ -211,7 +224,9 @@ void kafka_error_security(struct kafka *k, usec_t now)
 	}
 	usec_t auth = (k->was_up ? WAS_UP_PATIENCE_MS : 0) * USEC_PER_MSEC;
 	usec_t tls = (k->was_up ? WAS_UP_PATIENCE_MS : TLS_PATIENCE_MS) * USEC_PER_MSEC;
-	if ((k->auth_failed_at && now - k->auth_failed_at >= auth) ||
-	    (k->tls_failed_at && now - k->tls_failed_at >= tls))
+	if (k->auth_failed_at && now - k->auth_failed_at >= auth)
+		kafka_fail(k, -EACCES, ERR_PIPE_SECURITY, NULL, "%s%s", k->last_error,
+			   scram_hint(k));
+	else if (k->tls_failed_at && now - k->tls_failed_at >= tls)
 		kafka_fail(k, -EACCES, ERR_PIPE_SECURITY, NULL, "%s", k->last_error);
 }

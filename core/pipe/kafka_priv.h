@@ -28,6 +28,7 @@ struct kafka_topic {
 	rd_kafka_topic_t *rkt;
 	usec_t retry_at;
 	usec_t give_up_at; /* 0: no attempt has failed yet */
+	unsigned attempts; /* that failed */
 	bool created;      /* by us */
 	size_t max_bytes;  /* its max.message.bytes; 0: not known */
 	int32_t npartitions;
@@ -50,6 +51,7 @@ struct kafka {
 	struct pipe_pair *config; /* owned, with its strings */
 	size_t nconfig;
 
+	bool scram; /* SASL with SCRAM is asked for */
 	size_t max_message_bytes;
 	size_t batch_bytes; /* of rk */
 	size_t next_batch;  /* not 0: a producer with this follows as soon as nothing flies */
@@ -61,7 +63,8 @@ struct kafka {
 
 	_Atomic int brokers_up; /* connections past their handshake and authentication */
 	bool was_up;
-	usec_t down_since;     /* while brokers_up is 0 */
+	usec_t up_since;       /* while brokers_up is not 0 */
+	usec_t down_since;     /* while it is 0 */
 	usec_t progress_at;    /* last time something was acknowledged, or nothing waited */
 	uint64_t progress_ack; /* acked, then */
 	char last_error[256];  /* what the library said last about a connection */

@@ -32,9 +32,11 @@
 enum {
 	METADATA_TIMEOUT_MS = 2000,
 	ADMIN_TIMEOUT_MS = 15000,
-	RETRY_MS = 100,
+	/* Between attempts: from the first, doubling to the second. */
+	RETRY_MIN_MS = 5,
+	RETRY_MAX_MS = 200,
 	/* How long a topic may be in the making while brokers are up. */
-	PATIENCE_MS = 60000,
+	PATIENCE_MS = 30000,
 	/* One step asks for metadata no longer than this, then acknowledgements are served. */
 	STEP_MS = 100,
 	BATCH_MAX = 200, /* topics in one admin request */
@@ -70,11 +72,12 @@ static void topic_later(struct kafka *k, struct kafka_topic *t, const struct err
 	else if (!t->give_up_at)
 		t->give_up_at = now + PATIENCE_MS * USEC_PER_MSEC;
 	else if (now >= t->give_up_at) {
-		topic_fail(k, t, -EACCES, kind, "%s", why);
+		topic_fail(k, t, -EACCES, kind, "it cannot be used: %s", why);
 		return;
 	}
 	t->state = TOPIC_NEW;
-	t->retry_at = now + RETRY_MS * USEC_PER_MSEC;
+	int64_t ms = (int64_t)RETRY_MIN_MS << (t->attempts < 8 ? t->attempts++ : 8);
+	t->retry_at = now + (ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS) * USEC_PER_MSEC;
 }
 
 static struct kafka_topic *topic_by_name(struct kafka *k, const char *name)
@@ -310,8 +313,7 @@ static void topic_created(struct kafka *k, const rd_kafka_topic_result_t *res)
 		t->retry_at = 0;
 		return;
 	case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: /* since we looked */
-		t->state = TOPIC_NEW;
-		t->retry_at = clock_boot() + RETRY_MS * USEC_PER_MSEC;
+		topic_later(k, t, ERR_PIPE_REFUSED, text);
 		return;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
@@ -329,6 +331,8 @@ static void topic_created(struct kafka *k, const rd_kafka_topic_result_t *res)
 		topic_fail(k, t, -EINVAL, ERR_PIPE_REFUSED, "it cannot be created: %s", text);
 		return;
 	default: /* too few brokers at the moment, another controller, a timeout */
+		if (!t->give_up_at)
+			log_warn("topic %s cannot be created, trying again: %s", t->name, text);
 		topic_later(k, t, ERR_PIPE_REFUSED, text);
 	}
 }
@@ -421,10 +425,13 @@ void kafka_topics_reset(struct kafka *k)
 		t->rkt = NULL;
 		if (t->state == TOPIC_FAILED)
 			continue;
-		if (t->state == TOPIC_READY)
+		if (t->state == TOPIC_READY) {
 			k->opening++;
+			pipe_count(&k->base.opened, (uint64_t)-1);
+		}
 		t->state = TOPIC_NEW;
 		t->retry_at = t->give_up_at = 0;
+		t->attempts = 0;
 	}
 }
 
