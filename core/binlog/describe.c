@@ -363,7 +363,7 @@ static bool describe_labels_of(struct describer *d, struct span field, uint8_t t
 		uint64_t n = cursor_lenenc(&c);
 		if (c.failed || n > cursor_left(&c)) /* each label has its length byte */
 			return false;
-		struct span *labels = arena_alloc(d->arena, (size_t)n * sizeof(*labels));
+		struct span *labels = arena_alloc(d->arena, ((size_t)n + 1) * sizeof(*labels));
 		bool usable = labels != NULL;
 		d->no_memory |= !labels;
 		for (uint64_t k = 0; k < n; k++) {

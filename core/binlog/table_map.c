@@ -154,7 +154,7 @@ static int read_columns(struct cursor *c, const struct event *e, struct arena *a
 			struct table_map *m, struct err *err)
 {
 	uint64_t n = cursor_lenenc(c);
-	if (n > COLUMNS_MAX)
+	if (n == 0 || n > COLUMNS_MAX)
 		c->failed = true;
 	const uint8_t *types = cursor_take(c, c->failed ? 0 : (size_t)n);
 	struct cursor meta = cursor_sub(c, cursor_lenenc(c));
@@ -185,11 +185,12 @@ int table_map_parse(const struct binlog_format *f, const struct event *e, struct
 		    struct table_map *ret, struct err *err)
 {
 	struct table_map m = {0};
+	if (e->body.len == 0)
+		return too_short(e, err);
 	uint8_t *body = arena_alloc(arena, e->body.len);
 	if (!body)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table map");
-	if (e->body.len)
-		memcpy(body, e->body.p, e->body.len);
+	memcpy(body, e->body.p, e->body.len);
 	m.body = (struct span){body, e->body.len};
 	struct cursor c = cursor_of(body, e->body.len);
 	m.table_id = read_id(&c, f, e);

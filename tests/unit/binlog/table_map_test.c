@@ -334,6 +334,8 @@ static void misfits(void **state)
 		size_t len;
 		bool parses;
 	} bodies[] = {
+		{"", 0, false},
+		{BODY(HEAD "\0\0\0"), false},                  /* no columns */
 		{BODY(HEAD "\1\x03\1\0\0"), false},             /* metadata left over */
 		{BODY(HEAD "\1\xf6\1\x0a\0"), false},           /* too little of it */
 		{BODY(HEAD "\1\x03\0\0\4\5\1a"), false},        /* a field beyond the end */
