@@ -238,6 +238,38 @@ static int64_t first_difference(const struct table *map, const struct catalog_ta
 	return -1;
 }
 
+/*
+ * The servers keep the text of a type in utf8mb3, in which a character behind U+FFFF is a
+ * '?' (SHOW CREATE TABLE has it too). So in a label of a character set that has such
+ * characters a '?' may be one of them.
+ */
+static bool is_doubtful_label(const struct catalog_column *c, struct span label)
+{
+	static const char *const sets[] = {"utf8mb4", "utf16", "utf16le", "utf32", "gb18030"};
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		if (span_is(c->charset, sets[i]))
+			return label.len && memchr(label.p, '?', label.len);
+	return false;
+}
+
+const struct span *merge_doubtful_label(const struct table *map, const struct catalog_table *cat,
+					uint32_t *ret_column)
+{
+	for (uint32_t i = 0; i < map->ncolumns; i++) {
+		const struct column *c = &map->columns[i];
+		const struct catalog_column *from = find_column(map, cat, i);
+		if (!from || !from->labels || c->labels)
+			continue;
+		for (uint32_t k = 0; k < from->nlabels; k++) {
+			if (!is_doubtful_label(from, from->labels[k]))
+				continue;
+			*ret_column = i;
+			return &from->labels[k];
+		}
+	}
+	return NULL;
+}
+
 /* ------------------------------------------------------- copies */
 
 static bool copy_span(struct arena *a, struct span *s)

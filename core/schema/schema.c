@@ -173,6 +173,24 @@ static int say_missing(const struct table *map, const struct err *why, struct er
 		       why->text[0] ? why->text : "the server does not know the table");
 }
 
+/* 0, or an error when a label that the rows need is not sure. */
+static int check_labels(const struct table *map, const struct catalog_table *cat,
+			const struct table *made, struct err *err)
+{
+	uint32_t i = 0;
+	const struct span *label = merge_doubtful_label(map, cat, &i);
+	if (!label)
+		return 0;
+	struct span name = made->columns[i].name;
+	return err_set(err, -ENODATA, ERR_SCHEMA_MISSING,
+		       "column %.*s.%.*s.%.*s: information_schema shows its label '%.*s', in which "
+		       "'?' may stand for a character that it cannot show, and the binlog does not "
+		       "carry the labels",
+		       (int)map->db.len, (const char *)map->db.p, (int)map->name.len,
+		       (const char *)map->name.p, (int)name.len, (const char *)name.p,
+		       (int)label->len, (const char *)label->p);
+}
+
 /* The catalogue's definition merged into d->table; asked twice when it does not fit. */
 static int ask(struct schema *s, const struct table *map, bool must, struct definition *d,
 	       struct err *err)
@@ -197,6 +215,8 @@ static int ask(struct schema *s, const struct table *map, bool must, struct defi
 			break;
 		}
 		rc = merge_catalog(map, &cat, &d->arena, &d->table, &column);
+		if (rc == 0)
+			rc = check_labels(map, &cat, d->table, err);
 		if (rc != -ESTALE)
 			break;
 		if (i + 1 == ATTEMPTS)

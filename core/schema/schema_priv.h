@@ -33,6 +33,12 @@ struct table *merge_map(const struct table *map, struct arena *arena);
  */
 int merge_catalog(const struct table *map, const struct catalog_table *cat, struct arena *arena,
 		  struct table **ret, uint32_t *ret_column);
+/*
+ * A label that only the catalogue tells and that it may not tell truly; NULL: there is
+ * none. The map and the catalogue fit.
+ */
+const struct span *merge_doubtful_label(const struct table *map, const struct catalog_table *cat,
+					uint32_t *ret_column);
 /* How a character set's bytes become UTF-8, by its name. */
 enum charset merge_charset(struct span name);
 bool span_is(struct span s, const char *text);

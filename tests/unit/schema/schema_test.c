@@ -684,6 +684,29 @@ static void year_has_no_sign(void **state)
 	schema_free(s.schema);
 }
 
+/*
+ * As all three servers show ENUM('a', 'x<U+1F600>y') of utf8mb4. In latin1 a '?' is a '?';
+ * so it is where the event tells the labels.
+ */
+static void labels_the_catalogue_cannot_show(void **state)
+{
+	(void)state;
+	static struct span shown[] = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"x?y", 3}};
+	static const char *const words[] = {"shop.item.color", "'x?y'", NULL};
+	struct server s;
+	struct map m;
+	plain_server(&s);
+	s.columns[4].labels = shown;
+	schema_of(&s);
+	assert_refused(&s, map_of(&m, plain_types, 5), -ENODATA, ERR_SCHEMA_MISSING, words);
+	m.columns[4].labels = colors;
+	m.columns[4].nlabels = 2;
+	assert_span(resolve(&s, &m)->columns[4].labels[0], "red");
+	s.columns[4].charset = text("latin1");
+	assert_span(resolve(&s, map_of(&m, plain_types, 5))->columns[4].labels[1], "x?y");
+	schema_free(s.schema);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -706,6 +729,7 @@ int main(void)
 		cmocka_unit_test(old_temporals),
 		cmocka_unit_test(kinds_of_types),
 		cmocka_unit_test(year_has_no_sign),
+		cmocka_unit_test(labels_the_catalogue_cannot_show),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
