@@ -507,11 +507,11 @@ def charsets(source):
         "INSERT INTO cs4 VALUES (1, NULL, NULL)"), tables
 
 
-SCENARIOS = [by_gtid, types_full, types_json, types_minimal, types_no_log, year_between, image_full, image_minimal,
-             image_noblob, image_nodup, functional, versioned, compressed_columns, old_temporals,
-             transactions, undone, xa, xa_two_phase, xa_rollback, ddl, ctas, statement_insert,
-             statement_intvar, statement_myisam, statement_ctas, statement_function,
-             statement_load, rows_query, rows_query_not_asked, two_phase_alter, compressed,
-             compressed_query, partial_json, tagged, anonymous, no_checksum, not_asked, rotations,
-             restarted, middle, inside, heartbeats, heartbeats_v1, charsets, cascade, generated,
-             large_commit]
+SCENARIOS = [by_gtid, types_full, types_json, types_minimal, types_no_log, year_between,
+             image_full, image_minimal, image_noblob, image_nodup, functional, versioned,
+             compressed_columns, old_temporals, transactions, undone, xa, xa_two_phase,
+             xa_rollback, ddl, ctas, statement_insert, statement_intvar, statement_myisam,
+             statement_ctas, statement_function, statement_load, rows_query, rows_query_not_asked,
+             two_phase_alter, compressed, compressed_query, partial_json, tagged, anonymous,
+             no_checksum, not_asked, rotations, restarted, middle, inside, heartbeats,
+             heartbeats_v1, charsets, cascade, generated, large_commit]

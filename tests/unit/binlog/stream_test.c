@@ -198,8 +198,8 @@ static void large_commit(void **state)
 	feed_until(&f, STEP_COMMIT);
 	assert_true(f.stream.at.pos > 12000000);
 	uint64_t end = f.stream.at.pos;
-	feed_until(&f, STEP_BEGIN);
-	assert_int_equal(f.stream.group.start.pos, end);
+	feed_until(&f, STEP_BEGIN); /* perhaps behind a checkpoint */
+	assert_in_range(f.stream.group.start.pos, end, end + 100);
 	assert_int_equal(f.stream.group.gtid.maria.seq, before.maria.seq + 2);
 	feed_close(&f);
 }
