@@ -1,17 +1,17 @@
 /*
- * kafka.c - the Kafka pipe: the producer, its delivery reports, its state.
+ * kafka.c - the Kafka pipe: the producer and its delivery reports.
  *
  * Idempotent, acks=all, five requests in flight a broker: what is put arrives once and
  * in order within its partition as long as this producer lives. What it cannot promise
  * is that nobody else writes the same rows: see the delivery modes in docs/.
  *
- * The deliver thread runs everything here but on_broker_state(). Messages are produced
- * without a copy: librdkafka's threads read the record's bytes until its delivery report
- * was served, or until rd_kafka_destroy() has joined them; so records must stay until
- * ack() or pipe_close(). Keys and headers are copied by the library.
+ * The deliver thread runs everything here. Messages are produced without a copy:
+ * librdkafka's threads read the record's bytes until its delivery report was served, or
+ * until rd_kafka_destroy() has joined them; so records must stay until ack() or
+ * pipe_close(). Keys and headers are copied by the library.
  *
  * One producer may follow another inside one pipe: when batches have to become smaller
- * (kafka_topic.c) and nothing is in flight. The eventfd stays the same.
+ * (kafka_topic.c) and nothing is in flight. The descriptors stay the same.
  */
 #include "core/pipe/kafka_priv.h"
 
@@ -23,20 +23,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum {
-	/* Without a connection for this long, the broker is away: shorter is a restart's blip. */
-	AWAY_MS = 3000,
-	/* A connection that lasts this long is one. */
-	BACK_MS = 1000,
-	/* Messages in flight and nothing acknowledged for this long. */
-	STALLED_MS = 15000,
-	/* The state is looked at this often at least. */
-	CLOCK_MS = 500,
 	/* A dead producer's reason comes in a report behind the news, or not at all. */
 	FATAL_REASON_MS = 500,
+	/* The state is looked at this often at least. */
+	CLOCK_MS = 500,
 };
 
 void kafka_fail(struct kafka *k, int rc, const struct err_kind *kind, struct record *r,
@@ -51,31 +47,6 @@ void kafka_fail(struct kafka *k, int rc, const struct err_kind *kind, struct rec
 	va_end(ap);
 	k->failure_rc = err_set(&k->failure, rc, kind, "%s", text);
 	k->base.failed_record = r;
-}
-
-/* Any of the library's threads: a broker's connection changed its state. */
-static rd_kafka_resp_err_t on_broker_state(rd_kafka_t *rk, int32_t id, const char *protocol,
-					   const char *name, int port, const char *state,
-					   void *opaque)
-{
-	/* A broker's state changes on that broker's own thread, so this is the broker's. */
-	static _Thread_local bool up;
-	struct kafka *k = opaque;
-	bool now_up = strcmp(state, "UP") == 0 || strcmp(state, "UPDATE") == 0;
-	(void)rk, (void)id, (void)protocol, (void)name, (void)port;
-	if (now_up == up)
-		return RD_KAFKA_RESP_ERR_NO_ERROR;
-	up = now_up;
-	atomic_fetch_add(&k->brokers_up, up ? 1 : -1);
-	eventfd_write(k->base.fd, 1);
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
-				  char *text, size_t size)
-{
-	(void)conf, (void)text, (void)size;
-	return rd_kafka_interceptor_add_on_broker_state_change(rk, "state", on_broker_state, opaque);
 }
 
 /* A partition's offsets only rise: one that went back was made anew or lost data. */
@@ -149,7 +120,7 @@ static int producer_start(struct kafka *k, struct err *err)
 	rd_kafka_conf_set_throttle_cb(conf, on_throttle);
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	/* Interceptors are the one thing that rd_kafka_conf_dup() leaves out. */
-	(void)rd_kafka_conf_interceptor_add_on_new(conf, "state", on_new, k);
+	(void)rd_kafka_conf_interceptor_add_on_new(conf, "state", kafka_state_on_new, k);
 
 	k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
 	/*
@@ -163,9 +134,9 @@ static int producer_start(struct kafka *k, struct err *err)
 	rd_kafka_set_log_queue(k->rk, NULL);
 	static const uint64_t one = 1;
 	k->mainq = rd_kafka_queue_get_main(k->rk);
-	rd_kafka_queue_io_event_enable(k->mainq, k->base.fd, &one, sizeof(one));
+	rd_kafka_queue_io_event_enable(k->mainq, k->events, &one, sizeof(one));
 	k->adminq = rd_kafka_queue_new(k->rk);
-	rd_kafka_queue_io_event_enable(k->adminq, k->base.fd, &one, sizeof(one));
+	rd_kafka_queue_io_event_enable(k->adminq, k->events, &one, sizeof(one));
 	k->down_since = k->progress_at = clock_boot();
 	return 0;
 }
@@ -197,20 +168,30 @@ static rd_kafka_headers_t *message_headers(const struct record *r)
 	return headers;
 }
 
+/* Whether a message for this topic can be produced now. */
+static inline bool takes(const struct kafka *k, uint32_t topic)
+{
+	return topic < k->ntopics && k->topics[topic].state == TOPIC_READY && !k->next_batch &&
+	       !k->fatal_at && !k->lost;
+}
+
 static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 {
 	struct kafka *k = (struct kafka *)p;
-	if (__builtin_expect(r->topic >= k->ntopics || k->topics[r->topic].state != TOPIC_READY,
-			     0)) {
+	k->refused = false;
+	if (__builtin_expect(!takes(k, r->topic), 0)) {
 		int rc = kafka_topic_open(k, r->topic, err);
-		if (rc < 0) {
-			if (rc != -EAGAIN)
-				p->failed_record = r;
-			return rc;
+		if (rc == 0 && !takes(k, r->topic))
+			rc = -EAGAIN; /* pipe_serve has to act first */
+		if (rc == -EAGAIN) {
+			k->refused = true;
+			k->refused_topic = r->topic;
+		} else if (rc < 0) {
+			p->failed_record = r;
 		}
+		if (rc < 0)
+			return rc;
 	}
-	if (__builtin_expect(k->next_batch || k->fatal_at || k->lost, 0))
-		return -EAGAIN; /* pipe_serve has to act first */
 
 	const uint8_t *key = r->flags & RECORD_NO_KEY ? NULL : record_key(r);
 	const uint8_t *value = r->flags & RECORD_TOMBSTONE ? NULL : record_value(r);
@@ -230,60 +211,11 @@ static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 	return kafka_error_put(k, r, code, err);
 }
 
-/*
- * When connections came and went, and when something was acknowledged last. Returns
- * whether anything was since the last call.
- */
-static bool observe(struct kafka *k, usec_t now)
-{
-	uint64_t acked = atomic_load_explicit(&k->base.acked, memory_order_relaxed);
-	bool progress = acked != k->progress_ack;
-	k->progress_ack = acked;
-	if (progress || pipe_in_flight(&k->base) == 0)
-		k->progress_at = now;
-	if (atomic_load(&k->brokers_up) > 0) {
-		k->was_up = true;
-		k->down_since = 0;
-		if (!k->up_since)
-			k->up_since = now;
-	} else {
-		k->up_since = 0;
-		if (!k->down_since)
-			k->down_since = now;
-	}
-	return progress;
-}
-
-static void update_state(struct kafka *k, usec_t now)
-{
-	bool progress = observe(k, now);
-	bool away = k->down_since && now - k->down_since >= AWAY_MS * USEC_PER_MSEC;
-	bool stalled = now - k->progress_at >= STALLED_MS * USEC_PER_MSEC;
-	if (away || stalled) {
-		char reason[64];
-		snprintf(reason, sizeof(reason), "nothing was acknowledged for %d s",
-			 STALLED_MS / 1000);
-		if (away && !k->last_error[0])
-			snprintf(reason, sizeof(reason), "no broker answers");
-		pipe_set_state(&k->base, PIPE_AWAY, k->last_error[0] ? k->last_error : reason);
-		return;
-	}
-	/*
-	 * A broker that accepts connections and closes them is not back. One that stays is,
-	 * and one that acknowledges.
-	 */
-	bool stays = k->up_since && now - k->up_since >= BACK_MS * USEC_PER_MSEC;
-	if (progress || (stays && pipe_in_flight(&k->base) == 0))
-		k->last_error[0] = 0; /* else it may yet explain why nothing comes */
-	if (stays || progress)
-		pipe_set_state(&k->base, PIPE_UP, "");
-}
-
 /* The failure of this round, if there is one by now. */
 static int conclude(struct kafka *k, usec_t now, struct err *err)
 {
 	if (!k->failure_rc && k->lost)
-		kafka_topic_verdict(k);
+		kafka_error_lost(k);
 	if (!k->failure_rc && k->fatal_at && now - k->fatal_at >= FATAL_REASON_MS * USEC_PER_MSEC)
 		kafka_error_fatal(k);
 	if (!k->failure_rc && (k->auth_failed_at || k->tls_failed_at))
@@ -295,11 +227,35 @@ static int conclude(struct kafka *k, usec_t now, struct err *err)
 	return k->failure_rc;
 }
 
+/* When there will be something to do although nobody sends anything; 0: never. */
+static usec_t next_due(const struct kafka *k)
+{
+	usec_t due = kafka_topics_due(k);
+	usec_t fatal = k->fatal_at ? k->fatal_at + FATAL_REASON_MS * USEC_PER_MSEC : 0;
+	if (fatal && (!due || fatal < due))
+		due = fatal;
+	/* What was refused before would be taken, or refused for good, now. */
+	bool again = k->refused && (takes(k, k->refused_topic) ||
+				    k->topics[k->refused_topic].state == TOPIC_FAILED);
+	return again || k->lost ? 1 : due;
+}
+
+/* Makes pipe_fd readable at `due`; 0: not. A time that has passed is now. */
+static void set_alarm(struct kafka *k, usec_t due)
+{
+	if (due == k->alarm_at)
+		return;
+	struct itimerspec when = {.it_value = {.tv_sec = due / USEC_PER_SEC,
+					       .tv_nsec = due % USEC_PER_SEC * 1000}};
+	(void)timerfd_settime(k->alarm, TFD_TIMER_ABSTIME, &when, NULL);
+	k->alarm_at = due;
+}
+
 /* What there is to do without waiting. Returns how many events that were, or -errno. */
 static int serve_now(struct kafka *k, struct err *err)
 {
 	eventfd_t ignored;
-	(void)eventfd_read(k->base.fd, &ignored);
+	(void)eventfd_read(k->events, &ignored);
 	int n = rd_kafka_poll(k->rk, 0);
 	if (k->opening > 0) {
 		kafka_topics_results(k);
@@ -314,7 +270,8 @@ static int serve_now(struct kafka *k, struct err *err)
 			return rc;
 	}
 	usec_t now = clock_boot();
-	update_state(k, now);
+	kafka_state_update(k, now);
+	set_alarm(k, next_due(k));
 	int rc = conclude(k, now, err);
 	return rc < 0 ? rc : n;
 }
@@ -325,14 +282,8 @@ static int kafka_serve(struct pipe *p, int timeout_ms, struct err *err)
 	int n = serve_now(k, err);
 	if (n != 0 || timeout_ms <= 0)
 		return n < 0 ? n : 0;
-	usec_t due = kafka_topics_due(k);
-	if (due) {
-		usec_t left = (due - clock_boot()) / USEC_PER_MSEC + 1;
-		timeout_ms = left < timeout_ms ? (left > 0 ? (int)left : 0) : timeout_ms;
-	}
-	int most = k->fatal_at || k->lost ? FATAL_REASON_MS : CLOCK_MS;
-	if (timeout_ms > most)
-		timeout_ms = most;
+	if (timeout_ms > CLOCK_MS)
+		timeout_ms = CLOCK_MS;
 	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
 	(void)poll(&pfd, 1, timeout_ms);
 	n = serve_now(k, err);
@@ -351,9 +302,26 @@ static void kafka_close(struct pipe *p)
 	free(k->config);
 	if (k->conf)
 		rd_kafka_conf_destroy(k->conf);
-	if (p->fd >= 0)
-		close(p->fd);
+	const int fds[] = {p->fd, k->events, k->alarm};
+	for (size_t i = 0; i < 3; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 	free(k);
+}
+
+/* pipe_fd is an epoll descriptor over the library's events and our alarm. */
+static int open_descriptors(struct kafka *k)
+{
+	k->base.fd = epoll_create1(EPOLL_CLOEXEC);
+	k->events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	k->alarm = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (k->base.fd < 0 || k->events < 0 || k->alarm < 0)
+		return -errno;
+	struct epoll_event in = {.events = EPOLLIN};
+	if (epoll_ctl(k->base.fd, EPOLL_CTL_ADD, k->events, &in) < 0 ||
+	    epoll_ctl(k->base.fd, EPOLL_CTL_ADD, k->alarm, &in) < 0)
+		return -errno;
+	return 0;
 }
 
 static int copy_config(struct kafka *k, const struct pipe_options *opt)
@@ -391,10 +359,10 @@ int kafka_open(const struct pipe_options *opt, struct pipe **ret, struct err *er
 	k->create = opt->topics.create;
 	k->partitions = opt->topics.partitions;
 	k->replication_factor = opt->topics.replication_factor;
-	k->base.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int rc;
-	if (k->base.fd < 0)
-		rc = err_set(err, -errno, ERR_MEMORY, "eventfd: %s", strerror(errno));
+	k->base.fd = k->events = k->alarm = -1;
+	int rc = open_descriptors(k);
+	if (rc < 0)
+		rc = err_set(err, rc, ERR_MEMORY, "no descriptors for a pipe: %s", strerror(-rc));
 	else if (copy_config(k, opt) < 0)
 		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a pipe");
 	else

@@ -13,12 +13,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	/* A handshake may also break because its broker is just starting. */
 	TLS_PATIENCE_MS = 10000,
 	/* Once connected, credentials were right: a broker that restarts may lack them a while. */
 	WAS_UP_PATIENCE_MS = 60000,
+	/* A topic is gone when every broker that we ask says so this many times. */
+	VERDICT_TRIES = 5,
+	VERDICT_PAUSE_MS = 300,
+	VERDICT_TIMEOUT_MS = 2000,
 };
 
 /* What a refused message means; NULL: it is a consequence of something else. */
@@ -229,4 +234,64 @@ void kafka_error_security(struct kafka *k, usec_t now)
 			   scram_hint(k));
 	else if (k->tls_failed_at && now - k->tls_failed_at >= tls)
 		kafka_fail(k, -EACCES, ERR_PIPE_SECURITY, NULL, "%s", k->last_error);
+}
+
+/*
+ * True when each partition still holds the last message that it acknowledged; *ret_gone
+ * is the first that does not. A partition that cannot be asked passes.
+ */
+static bool offsets_hold(struct kafka *k, const struct kafka_topic *t, int *ret_gone)
+{
+	for (int i = 0; i < t->npartitions; i++) {
+		int64_t low;
+		int64_t high;
+		if (t->last[i] < 0 || rd_kafka_query_watermark_offsets(k->rk, t->name, i, &low, &high,
+								       VERDICT_TIMEOUT_MS))
+			continue;
+		if (high <= t->last[i]) {
+			*ret_gone = i;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Whether the cluster says so each time it is asked; -1: it cannot be asked. */
+static int topic_gone(struct kafka *k, const struct kafka_topic *t)
+{
+	for (int i = 0; i < VERDICT_TRIES; i++) {
+		const struct rd_kafka_metadata *md;
+		if (i > 0)
+			usleep(VERDICT_PAUSE_MS * 1000);
+		if (rd_kafka_metadata(k->rk, 0, t->rkt, &md, VERDICT_TIMEOUT_MS))
+			return -1;
+		bool gone = md->topic_cnt == 1 &&
+			    md->topics[0].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+		rd_kafka_metadata_destroy(md);
+		if (!gone)
+			return 0;
+	}
+	return 1;
+}
+
+/*
+ * A broker that is just starting may not know a topic yet: that is no loss, and the
+ * producer is rebuilt. A topic that is gone, or was made anew, is: a person must know.
+ */
+void kafka_error_lost(struct kafka *k)
+{
+	struct kafka_topic *t = &k->topics[k->lost_topic];
+	int partition = -1;
+	int gone = topic_gone(k, t);
+	if (gone == 1)
+		kafka_fail(k, -ENOENT, ERR_PIPE_TOPIC_LOST, k->lost_record,
+			   "topic %s, which this task wrote to, does not exist any more", t->name);
+	else if (gone == 0 && !offsets_hold(k, t, &partition))
+		kafka_fail(k, -ENOENT, ERR_PIPE_TOPIC_LOST, k->lost_record,
+			   "topic %s, partition %d, ends before offset %lld, which was acknowledged: "
+			   "it was deleted and made anew, or lost data",
+			   t->name, partition, (long long)t->last[partition]);
+	else
+		kafka_fail(k, -ECONNRESET, ERR_PIPE_FATAL, NULL,
+			   "topic %s was unknown to its broker for a while", t->name);
 }

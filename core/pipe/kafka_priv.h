@@ -1,8 +1,9 @@
 /*
  * kafka_priv.h - what the files of the Kafka pipe share. They alone in core include
- * rdkafka.h: kafka.c (producer, reports, state), kafka_conf.c (options to the library's
- * configuration), kafka_topic.c (finding and making topics), kafka_error.c (what an
- * error of the library or a broker means for the task).
+ * rdkafka.h: kafka.c (producer and reports), kafka_state.c (is the cluster there),
+ * kafka_conf.c (options to the library's configuration), kafka_topic.c and kafka_admin.c
+ * (finding, making and describing topics), kafka_error.c (what an error of the library
+ * or a broker means for the task).
  *
  * Everything runs on the deliver thread, except on_broker_state(), which the library's
  * threads call.
@@ -43,6 +44,11 @@ struct kafka {
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *mainq;
 	rd_kafka_queue_t *adminq; /* results of CreateTopics and DescribeConfigs */
+	int events;               /* eventfd: the library has something for us */
+	int alarm;                /* timerfd: something is due */
+	usec_t alarm_at;          /* 0: it is off */
+	bool refused;             /* the last pipe_put got -EAGAIN, for refused_topic */
+	uint32_t refused_topic;
 
 	/* How topics are made. */
 	bool create;
@@ -58,7 +64,7 @@ struct kafka {
 
 	struct kafka_topic *topics; /* by number */
 	uint32_t ntopics;
-	uint32_t opening; /* topics neither READY nor FAILED */
+	uint32_t opening;    /* topics neither READY nor FAILED */
 	int32_t answered_by; /* the broker that told metadata last */
 
 	_Atomic int brokers_up; /* connections past their handshake and authentication */
@@ -91,20 +97,38 @@ size_t kafka_conf_size(const rd_kafka_conf_t *conf, const char *name);
 void kafka_fail(struct kafka *k, int rc, const struct err_kind *kind, struct record *r,
 		const char *fmt, ...) MR_PRINTF(5, 6);
 
+/* kafka_state.c */
+/* The interceptor that rd_kafka_conf_interceptor_add_on_new() takes; opaque: struct kafka. */
+rd_kafka_resp_err_t kafka_state_on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
+				       char *text, size_t size);
+/* Looks at connections and acknowledgements, and tells the task of a change. */
+void kafka_state_update(struct kafka *k, usec_t now);
+
 /* kafka_topic.c */
 /* 0: ready; -EAGAIN: being opened; otherwise a failure. */
 int kafka_topic_open(struct kafka *k, uint32_t number, struct err *err);
 /* Moves the opening of topics on, as far as that needs no waiting. */
 void kafka_topics_step(struct kafka *k);
-/* Serves adminq. */
-void kafka_topics_results(struct kafka *k);
 /* When kafka_topics_step has something to do next; 0: nothing planned. */
 usec_t kafka_topics_due(const struct kafka *k);
 /* The producer goes away: every topic is looked up again when it is needed. */
 void kafka_topics_reset(struct kafka *k);
 void kafka_topics_free(struct kafka *k);
-/* Asks the cluster whether a topic that a report calls unknown is really gone. */
-void kafka_topic_verdict(struct kafka *k);
+/* An error that concerns one topic: kept until a record for it comes. */
+void kafka_topic_fail(struct kafka *k, struct kafka_topic *t, int rc, const struct err_kind *kind,
+		      const char *fmt, ...) MR_PRINTF(5, 6);
+/* Not yet: again in a while, unless brokers that are up have said so for too long. */
+void kafka_topic_later(struct kafka *k, struct kafka_topic *t, const struct err_kind *kind,
+		       const char *why);
+
+/* kafka_admin.c */
+enum { TOPICS_BATCH_MAX = 200 }; /* topics in one request */
+/* At most TOPICS_BATCH_MAX topics; their states change at once. */
+void kafka_topics_create(struct kafka *k, struct kafka_topic **missing, size_t n);
+/* Asks for the limits of topics that are TOPIC_DESCRIBING. */
+void kafka_topics_describe(struct kafka *k, struct kafka_topic **found, size_t n);
+/* Serves adminq. */
+void kafka_topics_results(struct kafka *k);
 
 /* kafka_error.c */
 /* A message was refused for good: notes what that means. */
@@ -113,6 +137,8 @@ void kafka_error_report(struct kafka *k, const rd_kafka_message_t *m);
 int kafka_error_put(struct kafka *k, struct record *r, rd_kafka_resp_err_t code, struct err *err);
 /* The producer died: notes what that means. */
 void kafka_error_fatal(struct kafka *k);
+/* Asks the cluster whether a topic that a report calls unknown is really gone; notes it. */
+void kafka_error_lost(struct kafka *k);
 /* A connection or the cluster has a problem: the library goes on trying. */
 void kafka_error_event(struct kafka *k, rd_kafka_resp_err_t code, const char *reason);
 /* A person has to do something about credentials: noted if that is certain by now. */

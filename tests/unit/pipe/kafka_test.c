@@ -18,20 +18,30 @@ struct mock {
 	struct env *env;
 };
 
-static int mock_up(void **state)
+static int mock_start(void **state, int brokers)
 {
 	char text[256];
 	struct mock *m = calloc(1, sizeof(*m));
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_conf_set(conf, "log_level", "3", NULL, 0);
 	m->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-	m->cluster = rd_kafka_mock_cluster_new(m->rk, 1);
+	m->cluster = rd_kafka_mock_cluster_new(m->rk, brokers);
 	m->brokers = rd_kafka_mock_cluster_bootstraps(m->cluster);
 	m->env = env_new();
 	rd_kafka_mock_topic_create(m->cluster, "t", 1, 1);
 	rd_kafka_mock_topic_create(m->cluster, "wide", 10, 1);
 	*state = m;
 	return 0;
+}
+
+static int mock_up(void **state)
+{
+	return mock_start(state, 1);
+}
+
+static int mock_up3(void **state)
+{
+	return mock_start(state, 3);
 }
 
 static int mock_down(void **state)
@@ -246,6 +256,64 @@ static void the_descriptor_tells_of_reports(void **state)
 		}
 		assert_int_equal(poll(&pfd, 1, 0), 0); /* served: silent again */
 	}
+}
+
+/* As the deliver thread does it: nothing but the descriptor wakes it. */
+static void the_descriptor_tells_of_topics(void **state)
+{
+	struct mock *m = *state;
+	struct env *e = m->env;
+	struct pipe_options opt = options(m);
+	usec_t mend = clock_boot() + 300 * USEC_PER_MSEC;
+	rd_kafka_mock_topic_set_error(m->cluster, "t", RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+	env_open(e, &opt);
+	struct record *r = env_text(e, env_topic(e, "t"), "k", "v");
+	while (pipe_put(e->pipe, r, &e->err) == -EAGAIN) {
+		struct pollfd pfd = {.fd = pipe_fd(e->pipe), .events = POLLIN};
+		assert_int_equal(pipe_serve(e->pipe, 0, &e->err), 0);
+		assert_int_equal(poll(&pfd, 1, 2000), 1);
+		if (clock_boot() > mend)
+			rd_kafka_mock_topic_set_error(m->cluster, "t", RD_KAFKA_RESP_ERR_NO_ERROR);
+		assert_true(clock_boot() < mend + USEC_PER_SEC);
+	}
+	assert_int_equal(env_wait(e, 1, 10000), 0);
+}
+
+/* Leaders move and brokers fall, one at a time: order stays, nothing is twice. */
+static void leaders_move(void **state)
+{
+	struct mock *m = *state;
+	struct env *e = m->env;
+	enum { N = 3000 };
+	static rd_kafka_message_t *got[N + 2];
+	uint32_t topic = open_warm(m);
+	for (unsigned i = 0; i < N; i++) {
+		char text[16];
+		if (i % 300 == 150) {
+			int leader = (int)(i / 300 % 3) + 1;
+			rd_kafka_mock_partition_set_leader(m->cluster, "t", 0, leader);
+			rd_kafka_mock_broker_set_down(m->cluster, leader % 3 + 1);
+			rd_kafka_mock_broker_set_up(m->cluster, leader);
+		}
+		snprintf(text, sizeof(text), "%u", i);
+		assert_int_equal(env_put(e, env_text(e, topic, "k", text)), 0);
+		if (i % 10 == 0)
+			assert_int_equal(pipe_serve(e->pipe, 3, &e->err), 0);
+	}
+	rd_kafka_mock_broker_set_up(m->cluster, -1);
+	int rc = env_wait(e, N + 1, 30000);
+	if (rc < 0)
+		fail_msg("%d acknowledged, %s", e->acked, e->err.text);
+	for (unsigned i = 0; i <= N; i++)
+		assert_ptr_equal(e->order[i], e->records[i]);
+	consume(m, "t", 1, N + 1, got);
+	for (unsigned i = 0; i < N; i++) {
+		char text[16];
+		size_t len = (size_t)snprintf(text, sizeof(text), "%u", i);
+		assert_int_equal(got[i + 1]->len, len);
+		assert_memory_equal(got[i + 1]->payload, text, len);
+	}
+	consumed_free(got, N + 1);
 }
 
 static void a_broker_that_is_away_costs_waiting(void **state)
@@ -641,6 +709,8 @@ int main(void)
 		MOCK_TEST(partitions_are_javas),
 		MOCK_TEST(what_the_library_retries_keeps_order),
 		MOCK_TEST(the_descriptor_tells_of_reports),
+		MOCK_TEST(the_descriptor_tells_of_topics),
+		cmocka_unit_test_setup_teardown(leaders_move, mock_up3, mock_down),
 		MOCK_TEST(a_broker_that_is_away_costs_waiting),
 		MOCK_TEST(a_start_without_a_broker_waits),
 		MOCK_TEST(closing_drops_what_is_in_flight),
