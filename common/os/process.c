@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 uint64_t process_rss(void)
@@ -27,10 +26,24 @@ uint64_t process_rss(void)
 
 uint64_t process_peak_rss(void)
 {
-	struct rusage usage;
-	if (getrusage(RUSAGE_SELF, &usage) != 0)
+	/*
+	 * Not getrusage(): its ru_maxrss lasts over exec, so that a large program which
+	 * started us counts. "VmHWM:\t   12345 kB" is of this program's memory alone.
+	 */
+	char text[4096];
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return 0;
-	return (uint64_t)usage.ru_maxrss * 1024;
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	const char *line = strstr(text, "\nVmHWM:");
+	unsigned long long kib;
+	if (!line || sscanf(line, "\nVmHWM: %llu", &kib) != 1)
+		return 0;
+	return kib * 1024;
 }
 
 usec_t process_cpu(void)
