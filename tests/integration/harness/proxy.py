@@ -6,7 +6,6 @@ has asked for a dump, each packet that follows is 0x00 and an event, which `on_e
 change, cut off, or hold back. A Proxy can stand in for a server in task_document().
 """
 
-import collections
 import socket
 import threading
 
@@ -14,9 +13,10 @@ COM_BINLOG_DUMP = 0x12
 COM_BINLOG_DUMP_GTID = 0x1e
 CLIENT_SSL = 0x800
 
-ROTATE = 4
+XID = 16
 TABLE_MAP = 19
-WRITE_ROWS = (23, 30)  # v1 and v2
+GTID = (33, 162)  # MySQL's and MariaDB's
+ROWS = (23, 24, 25, 30, 31, 32)  # write, update, delete; v1 and v2
 
 PACKET_MAX = 0xffffff
 
@@ -38,11 +38,6 @@ def event_type(event: bytes) -> int:
     return event[4]
 
 
-def event_end(event: bytes) -> int:
-    """log_pos: where the event ends in its file."""
-    return int.from_bytes(event[13:17], "little")
-
-
 def flipped(event: bytes, offset: int) -> bytes:
     """The event with one bit of one byte turned over."""
     return event[:offset] + bytes([event[offset] ^ 0x10]) + event[offset + 1:]
@@ -59,9 +54,9 @@ class Proxy:
         # on_event(event, number of the dump from 0) -> the event to send instead, or Cut or Hold
         self.on_event = None
         self.hide_tls = False  # take the TLS flag out of the server's greeting
+        self.refuse = False  # break new connections at once
         self.from_client = bytearray()  # all that clients have sent
         self.dumps = 0
-        self.events = collections.Counter()  # by type, as the server sent them
         self._sockets = []
         self._closed = threading.Event()
         self._guard = threading.Lock()
@@ -80,6 +75,9 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self.refuse:
+                _shut(client)
+                continue
             try:
                 upstream = socket.create_connection((self._server.host, self._server.port), 10)
                 upstream.settimeout(None)
@@ -160,11 +158,9 @@ class _Link:
         tail, self._tail = self._tail, packet[:3] == b"\xff\xff\xff"
         if self._dump is None or tail or self._tail or len(packet) < 24 or packet[4] != 0:
             return packet
-        event = packet[5:]
-        self._proxy.events[event_type(event)] += 1
         if self._proxy.on_event is None:
             return packet
-        event = self._proxy.on_event(event, self._dump)
+        event = self._proxy.on_event(packet[5:], self._dump)
         return (len(event) + 1).to_bytes(3, "little") + packet[3:5] + event
 
     def _end(self):
