@@ -41,7 +41,7 @@ class Result:
     @property
     def lines(self) -> list[str]:
         """stdout's lines."""
-        return self.stdout.splitlines()
+        return whole_lines(self.stdout)
 
     @property
     def messages(self) -> list:
@@ -90,8 +90,7 @@ class Running:
     @property
     def lines(self) -> list[str]:
         """Whole lines of stdout so far."""
-        text = self.stdout_path.read_text(encoding="utf-8", errors="replace")
-        return text[:text.rfind("\n") + 1].splitlines()
+        return whole_lines(self.stdout_path.read_text(encoding="utf-8", errors="replace"))
 
     @property
     def messages(self) -> list:
@@ -228,6 +227,11 @@ class Core:
         """The end of every run's log, for the report of a failed test."""
         return "\n".join(f"--- {' '.join(running.argv)}\n{_tail(running.stderr, lines)}"
                          for running in self._runs[-5:])
+
+
+def whole_lines(text: str) -> list[str]:
+    """The lines that are ended, by a newline alone: U+2028 or U+0085 may stand in a value."""
+    return text.split("\n")[:-1]
 
 
 def _tail(text: str, lines: int = 30) -> str:

@@ -16,6 +16,8 @@ object is an error.
 import base64
 import dataclasses
 import datetime
+import decimal
+import functools
 import json
 import re
 import struct
@@ -68,34 +70,35 @@ class Column:
 
     name: str
     sql: str
+    as_text: bool = False  # JSON that the server keeps as it was written: MariaDB's
 
-    @property
+    @functools.cached_property
     def base(self) -> str:
         """The type's first word, in lower case."""
         return re.match(r"\w+", self.sql).group().lower()
 
-    @property
+    @functools.cached_property
     def numbers(self) -> list[int]:
         """What stands in the brackets behind it."""
         match = re.match(r"\w+\((\d+(?:,\d+)?)\)", self.sql)
         return [int(number) for number in match.group(1).split(",")] if match else []
 
-    @property
+    @functools.cached_property
     def unsigned(self) -> bool:
         """Whether it has no sign."""
         return bool(re.search(r"\b(unsigned|zerofill)\b", self.sql, re.IGNORECASE))
 
-    @property
+    @functools.cached_property
     def generated(self) -> bool:
         """Whether the server computes it."""
         return bool(re.search(r"\bAS \(", self.sql))
 
-    @property
+    @functools.cached_property
     def nullable(self) -> bool:
         """Whether it may be NULL."""
         return "NOT NULL" not in self.sql.upper()
 
-    @property
+    @functools.cached_property
     def scale(self) -> int:
         """Digits behind the point: of a DECIMAL, or of a temporal type's seconds."""
         numbers = self.numbers
@@ -103,9 +106,11 @@ class Column:
             return numbers[1] if len(numbers) == 2 else 0
         return numbers[0] if numbers else 0
 
-    @property
+    @functools.cached_property
     def kind(self) -> str:
         """Its family of values."""
+        if self.as_text:
+            return "text"
         return "bytes" if "CHARACTER SET binary" in self.sql else KINDS[self.base]
 
 
@@ -176,7 +181,7 @@ def expect(column: Column, text: str | None, mode: Mode):
         case "text" | "label":
             return bytes.fromhex(text).decode("utf-8")
         case "json":
-            return compact_json(bytes.fromhex(text).decode("utf-8"))
+            return even_json(bytes.fromhex(text).decode("utf-8"))
         case "bytes":
             return bytes.fromhex(text)
         case "bit":
@@ -197,9 +202,31 @@ def float_bits(text: str) -> bytes:
     return struct.pack(">d", float(text))
 
 
-def compact_json(text: str) -> str:
-    """A server's JSON text without the blanks that it puts behind ',' and ':'."""
-    return re.sub(r'("(?:[^"\\]|\\.)*")|([,:]) ', lambda m: m.group(1) or m.group(2), text)
+# A string, or what stands between strings and may differ.
+_JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[,:] |-?\d[\d.]*[eE][-+]?\d+')
+
+
+@functools.lru_cache(1024)
+def even_json(text: str) -> str:
+    """JSON text less what may differ between a server's and ours: blanks behind ',' and ':',
+    and whether a double has an exponent. All else counts: order, digits, escapes."""
+    return _JSON_PART.sub(lambda m: _even_part(m.group()), text)
+
+
+@functools.lru_cache(1024)
+def compact(text: str) -> str:
+    """JSON text without blanks between its parts."""
+    return _JSON_PART.sub(lambda m: m.group().rstrip(" ") if m.group()[0] in ",:" else m.group(),
+                          text)
+
+
+def _even_part(part: str) -> str:
+    if part[0] == '"':
+        return part
+    if part[0] in ",:":
+        return part[0]
+    digits = f"{decimal.Decimal(part):f}"
+    return digits if "." in digits else digits + ".0"
 
 
 def _calendar(text: str):
@@ -289,8 +316,11 @@ def decode(column: Column, form, mode: Mode):
             return struct.pack(">f", float(_typed(form, Real)))
         case "double":
             return float_bits(_typed(form, Real))
-        case "text" | "label" | "json":
+        case "text" | "label":
             return _typed(form, str)
+        case "json":
+            assert compact(_typed(form, str)) == form, f"{form[:100]!r} has blanks between its parts"
+            return even_json(form)
         case "bytes":
             return _decode_bytes(form, mode)
         case "bit":

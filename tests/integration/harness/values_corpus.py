@@ -40,7 +40,7 @@ def set_metadata(server, metadata: str) -> None:
 
 def session(server, database: str = "", settings: str = SESSION):
     """A connection that returns the server's own text."""
-    connection = server.connect(conv={}, database=database or None)
+    connection = server.connect(conv={}, database=database or None, ssl_disabled=True)
     set_session(connection, settings)
     return connection
 
@@ -97,7 +97,7 @@ class Corpus:
                                        "tombstones": False})
         result = core.run(document, until=self.until, **keywords).ok()
         found = {}
-        for line in result.stdout.split("\n")[:-1]:
+        for line in result.lines:
             message = parse_message(line)
             found.setdefault(message["source"]["table"], []).append(message)
         return found

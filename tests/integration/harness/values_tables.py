@@ -409,7 +409,8 @@ def _shapes() -> list[Table]:
 
 def tables(flavor: str) -> list[Table]:
     """All tables that this flavour can have."""
-    json = Table("documents", [Column("j", "json"), Column("after_it", "int unsigned")],
-                 json_rows() if flavor == "mysql" else maria_json_rows())
+    maria = flavor == "mariadb"
+    json = Table("documents", [Column("j", "json", maria), Column("after_it", "int unsigned")],
+                 maria_json_rows() if maria else json_rows())
     return [_integers(), _decimals(), _doubles(), _floats(), _bits(), _texts(), _utf8mb3(),
             _latin1(), _binaries(), _times(), *_zero_times(), _labels(), json, *_shapes()]
