@@ -81,7 +81,7 @@ int pipe_put(struct pipe *p, struct record *r, struct err *err)
 {
 	if (__builtin_expect(p->failure_rc != 0, 0))
 		return pipe_failed(p, err);
-	struct err local;
+	struct err local = {.kind = NULL};
 	int rc = p->ops->put(p, r, err ? err : &local);
 	if (__builtin_expect(rc == 0 || rc == -EAGAIN, 1))
 		return rc;
@@ -110,14 +110,15 @@ int pipe_fd(const struct pipe *p)
 
 int pipe_sync(struct pipe *p, struct err *err)
 {
-	if (p->failure_rc != 0)
-		return pipe_failed(p, err);
+	/* After a failure too: it takes nothing back of what was acknowledged before. */
 	if (!p->ops->sync)
 		return 0;
 	struct err local = {.kind = NULL};
 	struct err *e = err ? err : &local;
 	int rc = p->ops->sync(p, e);
-	return rc < 0 ? pipe_fail(p, rc, e) : 0;
+	if (rc < 0 && p->failure_rc == 0)
+		pipe_fail(p, rc, e);
+	return rc;
 }
 
 int pipe_flush(struct pipe *p, int timeout_ms, struct err *err)

@@ -167,7 +167,10 @@ struct record *pipe_failed_record(const struct pipe *p);
 /* Readable when pipe_serve has something to do. For poll; never read from it. */
 int pipe_fd(const struct pipe *p);
 
-/* What was acknowledged survives a crash of this machine (file: fdatasync). */
+/*
+ * What was acknowledged survives a crash of this machine (file: fdatasync; Kafka: does
+ * already). Also after the pipe failed: what came before is safe to save.
+ */
 int pipe_sync(struct pipe *p, struct err *err) MR_MUST_CHECK;
 /* Serves until everything put is acknowledged. -ETIMEDOUT: not within timeout_ms. */
 int pipe_flush(struct pipe *p, int timeout_ms, struct err *err) MR_MUST_CHECK;

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 struct pipe_ops {
-	/* As pipe_put, pipe_serve, pipe_sync; never called after one of them failed. */
+	/* As pipe_put, pipe_serve, pipe_sync; the first two never after a failure. */
 	int (*put)(struct pipe *p, struct record *r, struct err *err);
 	int (*serve)(struct pipe *p, int timeout_ms, struct err *err);
 	int (*sync)(struct pipe *p, struct err *err); /* NULL: nothing to do */

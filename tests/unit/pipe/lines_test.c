@@ -310,7 +310,7 @@ static void a_full_file_system(void **state)
 	memset(&e->err, 0, sizeof(e->err));
 	assert_int_equal(pipe_put(e->pipe, env_text(e, 0, NULL, "x"), &e->err), -EFBIG);
 	assert_kind(e, ERR_PIPE_IO);
-	assert_int_equal(pipe_sync(e->pipe, &e->err), -EFBIG);
+	assert_int_equal(pipe_sync(e->pipe, &e->err), 0); /* the first line is safe to save */
 	assert_int_equal(e->acked, 1);
 	env_close(e);
 	/* the next start mends the file */

@@ -19,27 +19,50 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PAIRS_MAX = 32 };
 
+/* A record and its place in the list of those not acknowledged. */
+struct node {
+	struct node *next, **link;
+	struct record r; /* key and value follow */
+};
+
 struct shell {
 	struct pipe_options opt;
 	struct pipe_pair config[PAIRS_MAX];
 	struct pipe_pair properties[PAIRS_MAX];
 	struct pipe *pipe;
+	struct node *unacked;
 	uint64_t next;
 	uint64_t put;
 	uint64_t acked;
 };
 
+static void drop(struct node *n)
+{
+	*n->link = n->next;
+	if (n->next)
+		n->next->link = n->link;
+	free(n);
+}
+
 static void on_ack(void *ctx, struct record *r)
 {
 	struct shell *s = ctx;
 	s->acked++;
-	free(r);
+	drop((struct node *)((char *)r - offsetof(struct node, r)));
+}
+
+static void close_pipe(struct shell *s)
+{
+	pipe_close(s->pipe);
+	while (s->unacked)
+		drop(s->unacked);
 }
 
 static void on_state(void *ctx, enum pipe_state state, const char *reason)
@@ -60,7 +83,10 @@ static char *read_all(const char *path)
 	size_t n = fread(text, 1, sizeof(text) - 1, f);
 	text[n] = 0;
 	fclose(f);
-	return strdup(text);
+	char *copy = strdup(text);
+	if (!copy)
+		exit(2);
+	return copy;
 }
 
 static enum pipe_tls tls_mode(const char *v)
@@ -150,7 +176,6 @@ static bool open_pipe(struct shell *s)
 	return true;
 }
 
-/* Records not acknowledged are leaked on purpose: the process is short-lived. */
 static struct record *make(struct shell *s, uint32_t topic, size_t size, unsigned keys)
 {
 	char key[32];
@@ -158,7 +183,15 @@ static struct record *make(struct shell *s, uint32_t topic, size_t size, unsigne
 	size_t key_len = (size_t)snprintf(key, sizeof(key), "{\"id\":%" PRIu64 "}", s->next % keys);
 	size_t len = (size_t)snprintf(number, sizeof(number), "%" PRIu64 " ", s->next);
 	size = size < len ? len : size;
-	struct record *r = calloc(1, sizeof(*r) + key_len + size);
+	struct node *n = calloc(1, sizeof(*n) + key_len + size);
+	if (!n)
+		exit(2);
+	struct record *r = &n->r;
+	n->next = s->unacked;
+	n->link = &s->unacked;
+	if (n->next)
+		n->next->link = &n->next;
+	s->unacked = n;
 	r->topic = topic;
 	r->key_len = (uint32_t)key_len;
 	r->value_len = (uint32_t)size;
@@ -250,7 +283,7 @@ int main(int argc, char **argv)
 			       st.batch_bytes);
 		} else if (strncmp(line, "reopen", 6) == 0) {
 			pipe_stats(s.pipe, &st);
-			pipe_close(s.pipe);
+			close_pipe(&s);
 			s.opt.batch_bytes = st.batch_bytes;
 			open = open_pipe(&s);
 		} else {
@@ -259,7 +292,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 	}
 	if (open)
-		pipe_close(s.pipe);
+		close_pipe(&s);
 	printf("ok closed\n");
 	return 0;
 }
