@@ -175,6 +175,22 @@ static inline bool takes(const struct kafka *k, uint32_t topic)
 	       !k->fatal_at && !k->lost;
 }
 
+/*
+ * A record that is refused ends the pipe, and what flies with it. So that lands first: the
+ * next run then begins at this record, and not every run in front of those.
+ */
+static int refuse(struct kafka *k, struct record *r, int rc, struct err *err)
+{
+	if (rc == -EAGAIN)
+		return rc;
+	if (pipe_in_flight(&k->base) > 0) {
+		err_clear(err);
+		return -EAGAIN;
+	}
+	k->base.failed_record = r;
+	return rc;
+}
+
 static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 {
 	struct kafka *k = (struct kafka *)p;
@@ -186,11 +202,9 @@ static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 		if (rc == -EAGAIN) {
 			k->refused = true;
 			k->refused_topic = r->topic;
-		} else if (rc < 0) {
-			p->failed_record = r;
 		}
 		if (rc < 0)
-			return rc;
+			return refuse(k, r, rc, err);
 	}
 
 	const uint8_t *key = r->flags & RECORD_NO_KEY ? NULL : record_key(r);
@@ -208,7 +222,7 @@ static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 	}
 	if (headers)
 		rd_kafka_headers_destroy(headers);
-	return kafka_error_put(k, r, code, err);
+	return refuse(k, r, kafka_error_put(k, r, code, err), err);
 }
 
 /* The failure of this round, if there is one by now. */

@@ -140,7 +140,6 @@ int kafka_error_put(struct kafka *k, struct record *r, rd_kafka_resp_err_t code,
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
 		return -EAGAIN;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		k->base.failed_record = r;
 		return err_set(err, -EMSGSIZE, ERR_PIPE_OVERSIZE,
 			       "a message of %zu bytes for topic %s is over our own limit of %zu "
 			       "bytes (pipe.properties message.max.bytes); raise it together with "
@@ -157,7 +156,6 @@ int kafka_error_put(struct kafka *k, struct record *r, rd_kafka_resp_err_t code,
 	case RD_KAFKA_RESP_ERR__FATAL:
 		return -EAGAIN; /* likewise */
 	default:
-		k->base.failed_record = r;
 		return err_set(err, -EACCES, ERR_PIPE_REFUSED, "topic %s: %s%s", t->name,
 			       rd_kafka_err2str(code), refusal_hint(code));
 	}
