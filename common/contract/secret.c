@@ -56,6 +56,11 @@ bool secret_is_reference(const char *given)
 	       behind(given, credential_scheme);
 }
 
+bool secret_is_sealed(const char *given)
+{
+	return behind(given, SECRET_SEALED_PREFIX);
+}
+
 const char *secret_shown(const struct secret *s)
 {
 	if (!s->given || !s->given[0])
@@ -142,10 +147,27 @@ static int from_environment(struct secret *s, const char *name, struct err *err)
 	return keep(s, copy, strlen(copy), NULL, err);
 }
 
-int secret_resolve(struct secret *s, const struct secret_places *places, struct err *err)
+static int from_seal(struct secret *s, const struct secret_use *use,
+		     const struct secret_places *places, struct err *err)
+{
+	if (!places->open || !use)
+		return err_set(err, -ENOKEY, ERR_SECRET_SEALED,
+			       "'%s' is sealed, and there is no key ring ([secrets] key_ring) to "
+			       "open it with",
+			       use ? use->field : "the secret");
+	char *text;
+	size_t len;
+	int rc = places->open(places->open_ctx, use, s->given, &text, &len, err);
+	return rc < 0 ? rc : keep(s, text, len, NULL, err);
+}
+
+int secret_resolve(struct secret *s, const struct secret_use *use,
+		   const struct secret_places *places, struct err *err)
 {
 	if (!s->given || !s->given[0])
 		return 0;
+	if (secret_is_sealed(s->given))
+		return from_seal(s, use, places, err);
 	const char *name;
 	if ((name = behind(s->given, file_scheme))) {
 		if (!places->secrets_dir || !places->secrets_dir[0])

@@ -148,10 +148,11 @@ static int read_secret(struct parse *p, const struct task_field *f, const json_t
 	if (!json_is_string(value))
 		return wrong_type(p, "a string", value);
 	const char *text = json_string_value(value);
-	if (strlen(text) > SECRET_MAX)
-		return task_invalid(&p->path, p->err, "is larger than %d bytes", SECRET_MAX);
+	size_t max = secret_is_sealed(text) ? SECRET_SEALED_MAX : SECRET_MAX;
+	if (strlen(text) > max)
+		return task_invalid(&p->path, p->err, "is larger than %zu bytes", max);
 	if (f->type == FIELD_PEM && text[0] && text[0] != '/' && !secret_is_reference(text) &&
-	    !strstr(text, "-----BEGIN "))
+	    !secret_is_sealed(text) && !strstr(text, "-----BEGIN "))
 		return task_invalid(&p->path, p->err,
 				    "must be PEM text, a reference (file:NAME, env:MR_SECRET_…, "
 				    "credential:NAME) or, in standalone mode, an absolute path");
@@ -403,76 +404,4 @@ int task_load(const char *path, struct task **ret, struct err *err)
 	if (rc < 0)
 		err_prefix(err, "%s", path);
 	return rc;
-}
-
-/* Calls `each` for every secret of the document; stops at the first failure. */
-static int walk_secrets(struct task *t, const struct task_field *fields, struct task_path *path,
-			int (*each)(struct secret *s, const struct task_field *f,
-				    const struct task_path *path, void *ctx),
-			void *ctx)
-{
-	for (const struct task_field *f = fields; f->name; f++) {
-		int rc = 0;
-		size_t back = task_path_push(path, f->name);
-		if (f->type == FIELD_SECRET || f->type == FIELD_PEM)
-			rc = each(task_member(t, f->offset), f, path, ctx);
-		else if (f->type == FIELD_OBJECT)
-			rc = walk_secrets(t, f->fields, path, each, ctx);
-		if (rc < 0)
-			return rc;
-		task_path_pop(path, back);
-	}
-	return 0;
-}
-
-static int clear_one(struct secret *s, const struct task_field *f, const struct task_path *path,
-		     void *ctx)
-{
-	(void)f;
-	(void)path;
-	(void)ctx;
-	secret_clear(s);
-	return 0;
-}
-
-void task_free(struct task *t)
-{
-	if (!t)
-		return;
-	struct task_path path = {.len = 0};
-	walk_secrets(t, task_fields, &path, clear_one, NULL);
-	arena_free(&t->arena);
-	free(t);
-}
-
-struct resolve {
-	const struct secret_places *places;
-	struct err *err;
-};
-
-static int resolve_one(struct secret *s, const struct task_field *f, const struct task_path *path,
-		       void *ctx)
-{
-	struct resolve *r = ctx;
-	struct secret_places places = *r->places;
-	/* A password may begin with '/' too: it is none, and must not stand in an error. */
-	places.paths &= f->type == FIELD_PEM;
-	int rc = secret_resolve(s, &places, r->err);
-	if (rc == 0 && f->type == FIELD_PEM && s->text && s->text[0] &&
-	    !strstr(s->text, "-----BEGIN "))
-		rc = err_set(r->err, -EINVAL, ERR_SECRET_MISSING, "%s is not PEM text%s",
-			     s->path ? s->path : secret_shown(s),
-			     s->text[0] == '/'
-				     ? ": paths are for standalone mode, else use file:NAME"
-				     : "");
-	if (rc < 0)
-		err_locate(r->err, "%s", path->text);
-	return rc;
-}
-
-int task_resolve_secrets(struct task *t, const struct secret_places *places, struct err *err)
-{
-	struct task_path path = {.len = 0};
-	struct resolve r = {places, err};
-	return walk_secrets(t, task_fields, &path, resolve_one, &r);
 }

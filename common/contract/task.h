@@ -189,12 +189,26 @@ int task_parse(const char *text, size_t len, struct task **ret, struct err *err)
 int task_load(const char *path, struct task **ret, struct err *err) MR_MUST_CHECK;
 void task_free(struct task *t);
 
-/* Resolves references in place: passwords, certificates and keys have their text then. */
+/*
+ * Resolves references and opens what is sealed, in place: passwords, certificates and keys
+ * have their text then.
+ */
 int task_resolve_secrets(struct task *t, const struct secret_places *places,
 			 struct err *err) MR_MUST_CHECK;
+/*
+ * Calls `each` for every secret of the document, set or not; `use` is gone when it
+ * returns. Stops at the first that fails, and returns what it returned.
+ */
+typedef int task_secret_fn(void *ctx, struct secret *s, const struct secret_use *use);
+int task_each_secret(struct task *t, task_secret_fn *each, void *ctx, struct err *err) MR_MUST_CHECK;
 
 /* The document with every default written out and without secrets, indented JSON. */
 void task_to_json(const struct task *t, struct buf *out);
+/*
+ * The same for ZooKeeper: secrets as given, sealed or by reference. -EINVAL, with the
+ * field, while one is plain: seal_task() comes first.
+ */
+int task_to_stored_json(const struct task *t, struct buf *out, struct err *err) MR_MUST_CHECK;
 /* The reference page of the document, Markdown. */
 void task_print_reference(struct buf *out);
 
@@ -221,6 +235,8 @@ int task_topic(const struct task *t, struct span db, struct span table,
 bool task_topic_shared(const struct task *t, struct span db_a, struct span table_a,
 		       struct span db_b, struct span table_b);
 
+/* "2026-11-22T10:00:00[.fraction](Z|+hh:mm)". 0 or -EINVAL. */
+int task_parse_time(const char *text, usec_t *ret);
 /* 0, or -EINVAL with a reason: [A-Za-z0-9_.-], 1 to TASK_NAME_MAX, not beginning with '.'. */
 int task_name_check(const char *name, const char **ret_reason);
 const char *task_tls_mode_name(int mode);

@@ -1,6 +1,9 @@
 /* task_print.c - a task as a document with every default, and the reference page. Pure. */
 #include "common/base/json.h"
+#include "common/contract/errors.h"
 #include "common/contract/task_priv.h"
+
+#include <errno.h>
 
 const char *task_tls_mode_name(int mode)
 {
@@ -97,8 +100,16 @@ static void put_map(const struct task *t, const struct task_field *f, int depth,
 	buf_putc(out, '}');
 }
 
+/* What is printed of a secret: secret_shown(), or for a stored document as it was given. */
+typedef const char *shown_fn(const struct secret *s);
+
+static const char *as_given(const struct secret *s)
+{
+	return s->given ? s->given : "";
+}
+
 static void put_fields(const struct task *t, const struct task_field *fields, int depth,
-		       struct buf *out)
+		       shown_fn *shown_as, struct buf *out)
 {
 	buf_putc(out, '{');
 	for (const struct task_field *f = fields; f->name; f++) {
@@ -127,7 +138,7 @@ static void put_fields(const struct task *t, const struct task_field *fields, in
 			break;
 		case FIELD_SECRET:
 		case FIELD_PEM: {
-			const char *shown = secret_shown(at);
+			const char *shown = shown_as(at);
 			if (shown[0])
 				put_text(out, shown);
 			else
@@ -147,7 +158,7 @@ static void put_fields(const struct task *t, const struct task_field *fields, in
 			buf_puts(out, f->fallback);
 			break;
 		case FIELD_OBJECT:
-			put_fields(t, f->fields, depth + 1, out);
+			put_fields(t, f->fields, depth + 1, shown_as, out);
 			break;
 		}
 	}
@@ -157,8 +168,28 @@ static void put_fields(const struct task *t, const struct task_field *fields, in
 
 void task_to_json(const struct task *t, struct buf *out)
 {
-	put_fields(t, task_fields, 0, out);
+	put_fields(t, task_fields, 0, secret_shown, out);
 	buf_putc(out, '\n');
+}
+
+static int refuse_plain(void *ctx, struct secret *s, const struct secret_use *use)
+{
+	if (!s->given || !s->given[0] || secret_is_reference(s->given) ||
+	    secret_is_sealed(s->given))
+		return 0;
+	return err_set_at(ctx, -EINVAL, ERR_TASK_INVALID, use->field,
+			  "'%s' is plain: it must be sealed before it is stored", use->field);
+}
+
+int task_to_stored_json(const struct task *t, struct buf *out, struct err *err)
+{
+	/* Nothing is written to the task: the walk hands out what others change. */
+	int rc = task_each_secret((struct task *)(uintptr_t)t, refuse_plain, err, err);
+	if (rc < 0)
+		return rc;
+	put_fields(t, task_fields, 0, as_given, out);
+	buf_putc(out, '\n');
+	return 0;
 }
 
 static void put_values(const struct task_field *f, struct buf *out)

@@ -89,7 +89,5 @@ const char *task_template_fault(const char *template, char reason[128]);
  * when it is none of these, or -ENOMEM.
  */
 int task_parse_host(struct arena *a, const char *text, size_t len, struct task_host *ret);
-/* "2026-11-22T10:00:00[.fraction](Z|+hh:mm)". 0 or -EINVAL. */
-int task_parse_time(const char *text, usec_t *ret);
 
 #endif

@@ -56,6 +56,7 @@ FOREIGN = [
     (r"zookeeper/.*|zookeeper.*\.h", ["common/zk"]),
     (r"curl/.*", ["monitor/notify"]),
     (r"microhttpd\.h", ["server/http", "common/http", "core", "monitor"]),
+    (r"openssl/.*", ["common/seal", "common/zk", "core/mysql"]),
     (r"double-conversion/.*", ["common/base"]),
     (r"ini\.h", ["common/config"]),
     (r"jansson\.h", ["common/config", "common/contract", "common/seal", "common/zk",
@@ -69,6 +70,7 @@ FOREIGN_LINKS = {
     "PkgConfig::RDKAFKA": ["core/pipe", "server/tail"],
     "PkgConfig::ZOOKEEPER": ["common/zk"],
     "PkgConfig::CURL": ["monitor/notify"],
+    "PkgConfig::CRYPTO": ["common/seal", "common/zk", "core/mysql"],
 }
 
 TOP = ["common", "core", "server", "monitor", "tests", "cmake", "deploy", "docs"]

@@ -561,7 +561,7 @@ static void test_secrets(void **state)
 	setenv("CREDENTIALS_DIRECTORY", dir, 1);
 	struct secret s = {0};
 	assert_int_equal(secret_set(&s, "credential:repl"), 0);
-	assert_int_equal(secret_resolve(&s, &places, &err), 0);
+	assert_int_equal(secret_resolve(&s, NULL, &places, &err), 0);
 	assert_string_equal(s.text, "s3cret");
 	assert_string_equal(secret_shown(&s), "credential:repl");
 	secret_clear(&s);
