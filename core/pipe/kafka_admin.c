@@ -99,9 +99,9 @@ static void topic_created(struct kafka *k, const rd_kafka_topic_result_t *res)
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 		kafka_topic_fail(k, t, -EACCES, ERR_PIPE_REFUSED,
-			   "it does not exist and we may not create it (%s); create it, or grant our "
-			   "user Create on the topic or the cluster",
-			   text);
+				 "it does not exist and we may not create it (%s); create it, or "
+				 "grant our user Create on the topic or the cluster",
+				 text);
 		return;
 	case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
 	case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
@@ -109,7 +109,8 @@ static void topic_created(struct kafka *k, const rd_kafka_topic_result_t *res)
 	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
 	case RD_KAFKA_RESP_ERR_INVALID_REQUEST:
 	case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
-		kafka_topic_fail(k, t, -EINVAL, ERR_PIPE_REFUSED, "it cannot be created: %s", text);
+		kafka_topic_fail(k, t, -EINVAL, ERR_PIPE_REFUSED, "it cannot be created: %s",
+				 text);
 		return;
 	default: /* too few brokers at the moment, another controller, a timeout */
 		if (!t->give_up_at)
@@ -139,8 +140,9 @@ static void topic_described(struct kafka *k, const rd_kafka_ConfigResource_t *re
 	size_t n;
 	const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(res, &n);
 	for (size_t i = 0; i < n; i++) {
+		const char *name = rd_kafka_ConfigEntry_name(entries[i]);
 		const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-		if (value && strcmp(rd_kafka_ConfigEntry_name(entries[i]), "max.message.bytes") == 0)
+		if (value && strcmp(name, "max.message.bytes") == 0)
 			t->max_bytes = (size_t)strtoull(value, NULL, 10);
 	}
 	topic_ready(k, t); /* without its limit, when we may not read it */
@@ -163,7 +165,8 @@ static void admin_failed(struct kafka *k, rd_kafka_event_type_t type, rd_kafka_r
 		else if (state == TOPIC_DESCRIBING)
 			topic_ready(k, t);
 		else
-			kafka_topic_fail(k, t, -EACCES, ERR_PIPE_REFUSED, "it cannot be created: %s", text);
+			kafka_topic_fail(k, t, -EACCES, ERR_PIPE_REFUSED,
+					 "it cannot be created: %s", text);
 	}
 }
 
@@ -176,8 +179,8 @@ static void admin_result(struct kafka *k, rd_kafka_event_t *ev)
 	}
 	size_t n = 0;
 	if (type == RD_KAFKA_EVENT_CREATETOPICS_RESULT) {
-		const rd_kafka_topic_result_t **res =
-			rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(ev), &n);
+		const rd_kafka_topic_result_t **res = rd_kafka_CreateTopics_result_topics(
+			rd_kafka_event_CreateTopics_result(ev), &n);
 		for (size_t i = 0; i < n; i++)
 			topic_created(k, res[i]);
 	} else if (type == RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT) {

@@ -236,16 +236,18 @@ void kafka_error_security(struct kafka *k, usec_t now)
 
 /*
  * True when each partition still holds the last message that it acknowledged; *ret_gone
- * is the first that does not. A partition that cannot be asked passes.
+ * is the first that does not. When one cannot be asked, they pass.
  */
 static bool offsets_hold(struct kafka *k, const struct kafka_topic *t, int *ret_gone)
 {
 	for (int i = 0; i < t->npartitions; i++) {
 		int64_t low;
 		int64_t high;
-		if (t->last[i] < 0 || rd_kafka_query_watermark_offsets(k->rk, t->name, i, &low, &high,
-								       VERDICT_TIMEOUT_MS))
+		if (t->last[i] < 0)
 			continue;
+		if (rd_kafka_query_watermark_offsets(k->rk, t->name, i, &low, &high,
+						     VERDICT_TIMEOUT_MS))
+			return true;
 		if (high <= t->last[i]) {
 			*ret_gone = i;
 			return false;
@@ -286,8 +288,8 @@ void kafka_error_lost(struct kafka *k)
 			   "topic %s, which this task wrote to, does not exist any more", t->name);
 	else if (gone == 0 && !offsets_hold(k, t, &partition))
 		kafka_fail(k, -ENOENT, ERR_PIPE_TOPIC_LOST, k->lost_record,
-			   "topic %s, partition %d, ends before offset %lld, which was acknowledged: "
-			   "it was deleted and made anew, or lost data",
+			   "topic %s, partition %d, ends before offset %lld, which was "
+			   "acknowledged: it was deleted and made anew, or lost data",
 			   t->name, partition, (long long)t->last[partition]);
 	else
 		kafka_fail(k, -ECONNRESET, ERR_PIPE_FATAL, NULL,

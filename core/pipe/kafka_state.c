@@ -47,7 +47,8 @@ rd_kafka_resp_err_t kafka_state_on_new(rd_kafka_t *rk, const rd_kafka_conf_t *co
 				       char *text, size_t size)
 {
 	(void)conf, (void)text, (void)size;
-	return rd_kafka_interceptor_add_on_broker_state_change(rk, "state", on_broker_state, opaque);
+	return rd_kafka_interceptor_add_on_broker_state_change(rk, "state", on_broker_state,
+							       opaque);
 }
 
 /*

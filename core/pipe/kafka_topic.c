@@ -57,11 +57,11 @@ void kafka_topic_later(struct kafka *k, struct kafka_topic *t, const struct err_
 		       const char *why)
 {
 	usec_t now = clock_boot();
-	if (atomic_load(&k->brokers_up) == 0)
+	if (atomic_load(&k->brokers_up) == 0 || kind == ERR_PIPE_UNREACHABLE) {
 		t->give_up_at = 0;
-	else if (!t->give_up_at)
+	} else if (!t->give_up_at) {
 		t->give_up_at = now + PATIENCE_MS * USEC_PER_MSEC;
-	else if (now >= t->give_up_at) {
+	} else if (now >= t->give_up_at) {
 		kafka_topic_fail(k, t, -EACCES, kind, "it cannot be used: %s", why);
 		return;
 	}
@@ -108,24 +108,26 @@ int kafka_topic_open(struct kafka *k, uint32_t number, struct err *err)
 		return -EAGAIN;
 	if (err && t->failure)
 		*err = *t->failure;
-	return t->failure ? t->failure_rc : err_set(err, t->failure_rc, ERR_MEMORY, "topic %s", t->name);
+	if (!t->failure)
+		return err_set(err, t->failure_rc, ERR_MEMORY, "topic %s cannot be used", t->name);
+	return t->failure_rc;
 }
 
 /* Partitions are as the topic has them; what the document asks for is for new topics. */
 static int topic_found(struct kafka *k, struct kafka_topic *t, int n)
 {
-	if (n > t->npartitions) {
-		int64_t *last = realloc(t->last, (size_t)n * sizeof(*last));
-		if (!last)
-			return -ENOMEM;
-		for (int i = t->npartitions; i < n; i++)
-			last[i] = -1;
-		t->last = last;
-		t->npartitions = n;
-	}
-	if (!t->created && k->partitions > 0 && k->partitions != n)
-		log_info("topic %s exists with %d partitions (the document asks for %d in new ones)",
-			 t->name, n, (int)k->partitions);
+	if (n <= t->npartitions)
+		return 0;
+	if (!t->created && t->npartitions == 0 && k->partitions > 0 && k->partitions != n)
+		log_info("topic %s exists with %d partitions (new topics get %d)", t->name, n,
+			 (int)k->partitions);
+	int64_t *last = realloc(t->last, (size_t)n * sizeof(*last));
+	if (!last)
+		return -ENOMEM;
+	for (int i = t->npartitions; i < n; i++)
+		last[i] = -1;
+	t->last = last;
+	t->npartitions = n;
 	return 0;
 }
 
@@ -137,7 +139,7 @@ static bool topic_lookup(struct kafka *k, struct kafka_topic *t)
 {
 	if (!t->rkt && !(t->rkt = rd_kafka_topic_new(k->rk, t->name, NULL))) {
 		kafka_topic_fail(k, t, -EACCES, ERR_PIPE_REFUSED, "%s",
-			   rd_kafka_err2str(rd_kafka_last_error()));
+				 rd_kafka_err2str(rd_kafka_last_error()));
 		return false;
 	}
 	const struct rd_kafka_metadata *md;
@@ -162,17 +164,18 @@ static bool topic_lookup(struct kafka *k, struct kafka_topic *t)
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 		if (t->created) /* brokers learn of it one after another */
 			kafka_topic_later(k, t, ERR_PIPE_TOPIC_LOST,
-				    "it was created, and then no broker knew it");
+					  "it was created, and then no broker knew it");
 		else if (k->create)
 			return true;
 		else
 			kafka_topic_fail(k, t, -ENOENT, ERR_PIPE_REFUSED,
-				   "it does not exist, and pipe.topics.create is false");
+					 "it does not exist, and pipe.topics.create is false");
 		return false;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		kafka_topic_fail(k, t, -EACCES, ERR_PIPE_REFUSED,
-			   "%s; grant our user Describe and Write on the topic%s",
-			   rd_kafka_err2str(code), k->create ? ", and Create if it is to be made" : "");
+				 "%s; grant our user Describe and Write on the topic%s",
+				 rd_kafka_err2str(code),
+				 k->create ? ", and Create if it is to be made" : "");
 		return false;
 	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
 		kafka_topic_fail(k, t, -EINVAL, ERR_PIPE_REFUSED, "%s", rd_kafka_err2str(code));
@@ -193,7 +196,7 @@ void kafka_topics_step(struct kafka *k)
 	usec_t end = now + STEP_MS * USEC_PER_MSEC;
 	if (k->opening == 0 || atomic_load(&k->brokers_up) == 0)
 		return;
-	for (uint32_t i = 0; i < k->ntopics && nmissing < TOPICS_BATCH_MAX && nfound < TOPICS_BATCH_MAX; i++) {
+	for (uint32_t i = 0; i < k->ntopics && nmissing + nfound < TOPICS_BATCH_MAX; i++) {
 		struct kafka_topic *t = &k->topics[i];
 		if (t->state != TOPIC_NEW || t->retry_at > now)
 			continue;

@@ -81,11 +81,10 @@ int pipe_put(struct pipe *p, struct record *r, struct err *err)
 {
 	if (__builtin_expect(p->failure_rc != 0, 0))
 		return pipe_failed(p, err);
-	struct err local = {.kind = NULL};
-	int rc = p->ops->put(p, r, err ? err : &local);
+	int rc = p->ops->put(p, r, err);
 	if (__builtin_expect(rc == 0 || rc == -EAGAIN, 1))
 		return rc;
-	return pipe_fail(p, rc, err ? err : &local);
+	return pipe_fail(p, rc, err);
 }
 
 int pipe_serve(struct pipe *p, int timeout_ms, struct err *err)
@@ -234,7 +233,8 @@ static int topic_names_number(struct topic_names *t, const char *name, uint32_t 
 /* Kafka's rule: [A-Za-z0-9._-]{1,249}, and neither "." nor "..". */
 static bool topic_name_valid(const char *name)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789._-");
 	return len > 0 && len <= TOPIC_NAME_MAX && name[len] == 0 && strcmp(name, ".") != 0 &&
 	       strcmp(name, "..") != 0;
 }
@@ -243,8 +243,8 @@ int pipe_topic(struct pipe *p, const char *name, uint32_t *ret_number, struct er
 {
 	if (p->ops->topic_names && !topic_name_valid(name))
 		return err_set(err, -EINVAL, ERR_PIPE_REFUSED,
-			       "\"%s\" is not a name that a Kafka topic can have (1 to %d of letters, "
-			       "digits, '.', '_' and '-')",
+			       "\"%s\" is not a name that a Kafka topic can have (1 to %d of "
+			       "letters, digits, '.', '_' and '-')",
 			       name, TOPIC_NAME_MAX);
 	pthread_mutex_lock(&p->topics.lock);
 	int rc = topic_names_number(&p->topics, name, ret_number);

@@ -132,9 +132,9 @@ int pipe_open(const struct pipe_options *opt, const struct pipe_callbacks *cb, s
 
 /*
  * The number of the topic `name`, which records carry; the same name has the same
- * number. Any thread. Nothing is asked of a broker: the topic is looked up, and made
- * if it is missing, when its first record is put. Errors: ERR_PIPE_REFUSED (not a
- * topic name), ERR_MEMORY.
+ * number. Any thread. Nothing is asked of a broker: topics are looked up, and made if
+ * they are missing, when the first record of one is put, all those that have a number
+ * by then together. Errors: ERR_PIPE_REFUSED (not a topic name), ERR_MEMORY.
  */
 int pipe_topic(struct pipe *p, const char *name, uint32_t *ret_number,
 	       struct err *err) MR_MUST_CHECK;
@@ -145,6 +145,7 @@ const char *pipe_topic_name(struct pipe *p, uint32_t number);
  * Hands r (kind RECORD_MESSAGE) over. Order is kept: within a partition, or in the
  * file. -EAGAIN: not taken, for now (its topic is being opened, a queue is full): serve
  * and put it again; records behind it must wait. Otherwise a failure, as pipe_serve.
+ * err is not NULL.
  */
 int pipe_put(struct pipe *p, struct record *r, struct err *err) MR_MUST_CHECK;
 

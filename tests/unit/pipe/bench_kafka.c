@@ -228,7 +228,8 @@ static double cpu_seconds(void)
 int main(int argc, char **argv)
 {
 	if (argc < 5) {
-		fprintf(stderr, "usage: pipe_bench BROKERS TOPIC pipe|plain|latency COUNT [P=V]…\n");
+		fprintf(stderr,
+			"usage: pipe_bench BROKERS TOPIC pipe|plain|latency COUNT [P=V]…\n");
 		return 2;
 	}
 	struct bench b = {.count = strtoull(argv[4], NULL, 10)};

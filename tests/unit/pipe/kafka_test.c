@@ -527,7 +527,8 @@ static void no_right_to_see_the_topic(void **state)
 	struct mock *m = *state;
 	struct env *e = m->env;
 	struct pipe_options opt = options(m);
-	rd_kafka_mock_topic_set_error(m->cluster, "t", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	rd_kafka_mock_topic_set_error(m->cluster, "t",
+				      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
 	env_open(e, &opt);
 	struct record *r = env_text(e, env_topic(e, "t"), "k", "v");
 	assert_int_equal(env_put(e, r), -EACCES);

@@ -150,7 +150,8 @@ static void a_value_is_a_line(void **state)
 static void keys_and_headers_are_unambiguous(void **state)
 {
 	(void)state;
-	const char *const headers[] = {"__debezium.newkey", "{\"id\":2}", "a\tb", "x\"y", "n", "", NULL};
+	const char *const headers[] = {
+		"__debezium.newkey", "{\"id\":2}", "a\tb", "x\"y", "n", "", NULL};
 	struct env *e = env_new();
 	env_open(e, &(struct pipe_options){.type = PIPE_FILE, .path = path, .with_keys = true});
 	assert_int_equal(env_put(e, env_record(e, 0, "{\"id\":1}", headers, "{}", 2)), 0);
@@ -162,7 +163,8 @@ static void keys_and_headers_are_unambiguous(void **state)
 	assert_int_equal(env_put(e, env_text(e, 0, "7", "two\nlines")), 0);
 	assert_int_equal(pipe_flush(e->pipe, 1000, &e->err), 0);
 	assert_string_equal(read_file(),
-			    "{\"id\":1}\t{\"__debezium.newkey\":{\"id\":2},\"a\\tb\":\"x\\\"y\",\"n\":\"\"}\t{}\n"
+			    "{\"id\":1}\t{\"__debezium.newkey\":{\"id\":2},"
+			    "\"a\\tb\":\"x\\\"y\",\"n\":\"\"}\t{}\n"
 			    "null\t{}\t{}\n"
 			    "\"null\"\t{}\t{}\n"
 			    "\"\"\t{}\tnull\n"
@@ -411,7 +413,8 @@ static void a_reader_that_pauses(void **state)
 	char want[256];
 	unsigned i = 0;
 	for (; fgets(line, sizeof(line), f); i++) {
-		snprintf(want, sizeof(want), "{\"number\":%u,\"text\":\"of a certain length\"}\n", i);
+		snprintf(want, sizeof(want),
+			 "{\"number\":%u,\"text\":\"of a certain length\"}\n", i);
 		assert_string_equal(line, want);
 	}
 	assert_int_equal(i, 5000);
