@@ -42,5 +42,7 @@ struct zk_watch *zk_watch_data(struct zk *zk, const char *path, zk_watch_fn *fn,
 struct zk_watch *zk_watch_children(struct zk *zk, const char *path, zk_watch_fn *fn, void *ctx);
 /* From within the callback too. NULL is nothing. */
 void zk_watch_stop(struct zk_watch *watch);
+/* Other than ZK_WATCH_PATHS_MAX, for subscriptions to come; tests reach it sooner. */
+void zk_watch_budget(struct zk *zk, size_t bytes);
 
 #endif
