@@ -192,8 +192,12 @@ def test_until_a_position(source, database, core):
     assert second.summary["position"]["gtid"] == gtid
 
 
-def test_start_at_a_time(source, database, core):
+@pytest.mark.parametrize("kind", ["mariadb-10.11", "mysql-9.7"])
+def test_start_at_a_time(kind, new_server, new_database, core):
     """Transactions committed before `time` are left out; those after it never are again."""
+    # A server of its own: its first binlog is read from the start.
+    source = new_server(kind)
+    database = new_database(source)
     source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY); INSERT INTO {database}.t VALUES (1)")
     time.sleep(1.1)
     moment = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
@@ -221,9 +225,10 @@ def test_topics_that_would_be_mixed(source, database, core, kafka):
     assert f"{database}.a$b" in result.stderr and f"{database}.a b" in result.stderr
 
 
-@pytest.mark.sources("mariadb-10.11")
-def test_a_position_is_of_one_server(new_server, source, database, core, new_database):
+def test_a_position_is_of_one_server(new_server, core, new_database):
     """A file and an offset are not taken to another server."""
+    source = new_server("mariadb-10.11")
+    database = new_database(source)
     source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY); INSERT INTO {database}.t VALUES (1)")
     document = task_document(source, include=f"{database}.t", start="earliest")
     core.run(document).ok()
