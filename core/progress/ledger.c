@@ -82,10 +82,12 @@ static void apply_group(struct ledger *l, const struct record_group *g)
 	l->in_group = true;
 	l->group_gtid = g->gtid;
 	l->group_start = g->start;
-	if (l->awaits && group_is_awaited(&l->safe.partial, g)) {
-		l->awaits = false;
+	if (!l->safe.partial.set)
+		return;
+	/* Another one: the rest of the partial group comes later, from another server. */
+	l->awaits = !group_is_awaited(&l->safe.partial, g);
+	if (!l->awaits)
 		l->safe.partial.start = g->start; /* on another server it begins elsewhere */
-	}
 }
 
 /* Returns whether the position moved. */

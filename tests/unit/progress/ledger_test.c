@@ -492,6 +492,49 @@ static void test_random_order(void **state)
 		random_run(seed);
 }
 
+/*
+ * A connection breaks inside a group that is published as it streams; the next server has
+ * another transaction in front of it. What was noted of the one must not be mixed with the other.
+ */
+static void test_other_group_inside_partial_one(void **state)
+{
+	(void)state;
+	struct world w;
+	struct record *r;
+	world_new(&w, UUID ":1-5");
+	put_group(&w, gtid_of(7), 100);
+	put_message(&w, 1, 0x71, RECORD_ROW_END);
+	put_message(&w, 2, 0x72, RECORD_ROW_END);
+	put_group(&w, gtid_of(6), 500);
+	put_message(&w, 1, 0x61, RECORD_ROW_END);
+	while ((r = take(&w)))
+		ledger_acked(&w.ledger, r);
+	assert_int_equal(ledger_advance(&w.ledger, w.ring), 1);
+	const struct partial *p = &w.ledger.safe.partial;
+	assert_true(p->set);
+	assert_int_equal(p->gtid.my.gno, 7);
+	assert_int_equal(p->rows, 2);
+	assert_int_equal(p->crc, 0x72);
+
+	put_mark(&w, gtid_of(6), 600, 1);
+	put_group(&w, gtid_of(7), 600);
+	put_message(&w, 3, 0x73, RECORD_ROW_END);
+	while ((r = take(&w)))
+		ledger_acked(&w.ledger, r);
+	assert_int_equal(ledger_advance(&w.ledger, w.ring), 1);
+	assert_true(p->set);
+	assert_int_equal(p->gtid.my.gno, 7);
+	assert_int_equal(p->start.pos, 600);
+	assert_int_equal(p->rows, 3);
+	assert_at(&w, 600, UUID ":1-6");
+
+	put_mark(&w, gtid_of(7), 700, 1);
+	assert_non_null(take(&w));
+	assert_int_equal(ledger_advance(&w.ledger, w.ring), 1);
+	assert_false(p->set);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +546,7 @@ int main(void)
 		cmocka_unit_test(test_resume_inside),
 		cmocka_unit_test(test_resume_mark_alone),
 		cmocka_unit_test(test_resume_behind_others),
+		cmocka_unit_test(test_other_group_inside_partial_one),
 		cmocka_unit_test(test_random_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
