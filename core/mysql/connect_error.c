@@ -11,6 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A connection lost in the middle of TLS's handshake, by a server that is going down, say:
+ * nothing that a person would have to correct.
+ */
+static bool handshake_broke(const char *text)
+{
+	static const char *const parts[] = {"unexpected eof", "reset by peer", "Broken pipe",
+					    "timed out"};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strcasestr(text, parts[i]))
+			return true;
+	return false;
+}
+
 const struct err_kind *connect_error_kind(unsigned code, const char *text)
 {
 	/* With TLS asked for, the library hides errors sent before it in a 2002. */
@@ -35,6 +49,7 @@ const struct err_kind *connect_error_kind(unsigned code, const char *text)
 	case CR_SECURE_AUTH:
 		return ERR_SOURCE_AUTH_PLUGIN;
 	case CR_SSL_CONNECTION_ERROR:
+		return handshake_broke(text) ? ERR_SOURCE_UNREACHABLE : ERR_SOURCE_TLS;
 	case SERVER_ERR_SECURE_TRANSPORT:
 		return ERR_SOURCE_TLS;
 	case CR_OUT_OF_MEMORY:

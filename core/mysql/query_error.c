@@ -30,6 +30,18 @@ const struct err_kind *query_error_kind(unsigned code)
 	case SERVER_ERR_CONNECTION_KILLED:
 	case SERVER_ERR_CLIENT_TIMEOUT:
 	case SERVER_ERR_QUERY_INTERRUPTED:
+	case SERVER_ERR_OFFLINE_MODE:
+	/* The network, as the server saw it. */
+	case SERVER_ERR_NET_READ:
+	case SERVER_ERR_NET_READ_INTERRUPTED:
+	case SERVER_ERR_NET_WRITE:
+	case SERVER_ERR_NET_WRITE_INTERRUPTED:
+	/* Load that passes. */
+	case SERVER_ERR_OUT_OF_MEMORY:
+	case SERVER_ERR_OUT_OF_RESOURCES:
+	case SERVER_ERR_NO_THREAD:
+	case SERVER_ERR_LOCK_WAIT:
+	case SERVER_ERR_DEADLOCK:
 	case CR_SERVER_GONE_ERROR:
 	case CR_SERVER_LOST:
 	case CR_SSL_CONNECTION_ERROR: /* TLS broken in the middle */

@@ -127,6 +127,12 @@ static void dump_refusals(void **state)
 		{2026, "TLS/SSL error: unexpected eof while reading", ERR_SOURCE_LOST},
 		{1927, "Connection was killed", ERR_SOURCE_LOST},
 		{1053, "Server shutdown in progress", ERR_SOURCE_LOST},
+		{1205, "Lock wait timeout exceeded; try restarting transaction", ERR_SOURCE_LOST},
+		{1213, "Deadlock found when trying to get lock; try restarting transaction",
+		 ERR_SOURCE_LOST},
+		{1159, "Got timeout reading communication packets", ERR_SOURCE_LOST},
+		{1135, "Can't create a new thread (errno 11)", ERR_SOURCE_LOST},
+		{3032, "The server is currently in offline mode", ERR_SOURCE_LOST},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct err_kind *kind = dump_error_kind(cases[i].code, cases[i].text);
@@ -162,6 +168,9 @@ static void connecting(void **state)
 		{3159, "Connections using insecure transport are prohibited", ERR_SOURCE_TLS},
 		{2026, "TLS/SSL error: self-signed certificate in certificate chain",
 		 ERR_SOURCE_TLS},
+		/* the server went down inside the handshake */
+		{2026, "TLS/SSL error: unexpected eof while reading", ERR_SOURCE_UNREACHABLE},
+		{2026, "TLS/SSL error: Connection reset by peer (104)", ERR_SOURCE_UNREACHABLE},
 		{2002, "Can't connect to server on '127.0.0.1' (115)", ERR_SOURCE_UNREACHABLE},
 		{2005, "Unknown server host", ERR_SOURCE_UNREACHABLE},
 		{1040, "Too many connections", ERR_SOURCE_UNREACHABLE},
