@@ -165,12 +165,35 @@ int dump_start(struct source *s, const struct dump_options *o, uint32_t *ret_ser
 	return 0;
 }
 
+/* What a dump begins with: made up by the server, or from the head of the file. */
+static bool is_preamble(uint8_t type)
+{
+	enum {
+		ROTATE = 4,
+		FORMAT_DESCRIPTION = 15,
+		PREVIOUS_GTIDS = 35,
+		MARIA_BINLOG_CHECKPOINT = 161,
+		MARIA_GTID_LIST = 163,
+		MARIA_START_ENCRYPTION = 164,
+	};
+	return type == ROTATE || type == FORMAT_DESCRIPTION || type == PREVIOUS_GTIDS ||
+	       type == MARIA_BINLOG_CHECKPOINT || type == MARIA_GTID_LIST ||
+	       type == MARIA_START_ENCRYPTION;
+}
+
 int dump_next(struct source *s, struct span *ret_event, struct err *err)
 {
-	enum { ROTATE = 4, FORMAT_DESCRIPTION = 15, TYPE = 4 };
+	enum { TYPE = 4 };
 	if (!s->dumping)
 		return err_set(err, -ENOTCONN, ERR_SOURCE_LOST, "%s: no dump is open", s->name);
-	source_enter(s, 0, HEARTBEATS * s->heartbeat);
+	/*
+	 * Until the first transaction the server may be passing over gigabytes of those before
+	 * the position; MariaDB sends no heartbeats meanwhile.
+	 */
+	usec_t patience = HEARTBEATS * s->heartbeat;
+	if (!s->dump_events && patience < s->options.read_timeout)
+		patience = s->options.read_timeout;
+	source_enter(s, 0, patience);
 	/* Its error value is an unsigned int, whatever the declared type: never compare
 	 * with (unsigned long)-1. */
 	unsigned long n = mysql_net_read_packet(s->mysql);
@@ -184,8 +207,7 @@ int dump_next(struct source *s, struct span *ret_event, struct err *err)
 	if (p[0] != 0)
 		return err_set(err, -EPROTO, ERR_SOURCE_LOST,
 			       "%s: a packet that is no event (first byte %u)", s->name, p[0]);
-	/* Those two the server makes up before it has read anything at the position. */
-	if (n > 1 + TYPE && p[1 + TYPE] != ROTATE && p[1 + TYPE] != FORMAT_DESCRIPTION)
+	if (n > 1 + TYPE && !is_preamble(p[1 + TYPE]))
 		s->dump_events++;
 	*ret_event = (struct span){.p = p + 1, .len = n - 1};
 	return 1;
