@@ -72,7 +72,7 @@ def run(argv, log_path, *, progress, cwd, env=None, timeout=1800.0, stream=False
                 seen, since = size, now
             if now - since > HEARTBEAT:
                 since = now
-                progress.say("… " + (child.log_tail(1)[:100] or "running"))
+                progress.say("… " + _last_step(child.log_tail(50)))
             if now > deadline:
                 raise SandboxError(f"{' '.join(map(str, argv))}: not done after {timeout:.0f} s; "
                                    f"the end of {log_path}:\n{child.log_tail()}")
@@ -80,6 +80,13 @@ def run(argv, log_path, *, progress, cwd, env=None, timeout=1800.0, stream=False
         if child.alive:
             child.kill()
     return child.returncode
+
+
+def _last_step(text: str) -> str:
+    """The last line that counts steps, as ninja's and ctest's do, else just the last."""
+    lines = text.splitlines() or ["running"]
+    counting = [line for line in lines if line.startswith("[")]
+    return (counting or lines)[-1][:100]
 
 
 def in_background(function, *arguments):

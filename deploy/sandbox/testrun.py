@@ -11,8 +11,10 @@ is counted is what ran.
 """
 
 import argparse
+import concurrent.futures
 import dataclasses
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -235,26 +237,32 @@ class Run:
 
     def fuzz(self):
         """Every libFuzzer target for a while, from a copy of its corpus."""
-        counts = Counts()
-        for target in sorted(build.folder("fuzz").rglob("fuzz_*")):
-            if not (target.is_file() and os.access(target, os.X_OK)):
-                continue
-            corpus = build.BUILD / "fuzz-corpus" / target.name
-            corpus.mkdir(parents=True, exist_ok=True)
-            seeds = sorted((build.CHECKOUT / "tests/fuzz").glob(
-                f"*/{target.name.removeprefix('fuzz_')}_corpus"))
-            status = steps.run(
-                [target, f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=1024", "-timeout=10",
-                 "-print_final_stats=1", f"-artifact_prefix={corpus}-", corpus, *seeds],
-                build.BUILD / f"{target.name}.log", progress=self.progress, cwd=build.BUILD,
-                env=SANITIZER_ENV, timeout=FUZZ_SECONDS + 120)
-            if status == 0:
-                counts.passed += 1
-            else:
-                counts.failed += 1
-                self.progress.say(f"{target.name} found something; see build/{target.name}.log "
-                                  f"and {corpus}-*")
-        return counts, f"{FUZZ_SECONDS} s a target"
+        targets = sorted(path for path in build.folder("fuzz").rglob("fuzz_*")
+                         if path.is_file() and os.access(path, os.X_OK))
+        seeds = _corpora(build.folder("fuzz"))
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+            found = [name for name in workers.map(
+                lambda target: self._fuzz_one(target, seeds), targets) if name]
+        for name in found:
+            self.progress.say(f"{name} found something: see build/{name}.log, and the input "
+                              f"in build/fuzz-corpus/{name}-*")
+        return (Counts(passed=len(targets) - len(found), failed=len(found)),
+                f"{FUZZ_SECONDS} s a target")
+
+    def _fuzz_one(self, target: pathlib.Path, seeds: dict) -> str | None:
+        """Run a target; its name if it found something."""
+        stem = target.name.removeprefix("fuzz_")
+        corpus = build.BUILD / "fuzz-corpus" / target.name
+        corpus.mkdir(parents=True, exist_ok=True)
+        log = build.BUILD / f"{target.name}.log"
+        log.unlink(missing_ok=True)
+        status = steps.run(
+            [target, f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=1024", "-timeout=10",
+             "-print_final_stats=1", f"-artifact_prefix={corpus}-", corpus,
+             *seeds.get(stem, [])],
+            log, progress=self.progress, cwd=build.BUILD, env=SANITIZER_ENV,
+            timeout=FUZZ_SECONDS + 120)
+        return target.name if status != 0 else None
 
 
 # Name: how it runs, and the builds it needs. In the order of running.
@@ -266,6 +274,15 @@ STAGES = {
     "sanitize": (Run.sanitize, ("asan",)),
     "fuzz": (Run.fuzz, ("fuzz",)),
 }
+
+
+def _corpora(folder: pathlib.Path) -> dict[str, list[str]]:
+    """{target: its corpus}, as ctest of that build runs corpus_TARGET over it."""
+    done = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                          check=True)
+    return {test["name"].removeprefix("corpus_"): test["command"][1:]
+            for test in json.loads(done.stdout)["tests"] if test["name"].startswith("corpus_")}
 
 
 def _counted(results: pathlib.Path, status: int, runner: str):
