@@ -6,7 +6,7 @@
     decode(column, f, mode)  what a message says, f being the form in its JSON
 
 expect() and decode() return the same kind of thing, so that they compare with ==. This is
-docs/types.md in Python, written without a look at the C code; both follow Debezium.
+docs/types.md in Python.
 
 Messages are parsed by parse_message(): a number with a point or an exponent stays text
 (class Real), since only its bits say whether it is right, and a name that is twice in an
