@@ -1,5 +1,5 @@
 /*
- * The Kafka pipe against librdkafka's mock cluster: what arrives, what is waited for,
+ * kafka_test.c - the Kafka pipe against librdkafka's mock cluster: what arrives, what is waited for,
  * and what each refusal becomes. The mock has no CreateTopics and DescribeConfigs:
  * creation, limits and credentials are tried on a real broker (tests/integration).
  */

@@ -1,4 +1,4 @@
-/* The pipes none, file and stdout, and what all pipes share: numbers of topics. */
+/* lines_test.c - the pipes none, file and stdout, and what all pipes share: numbers of topics. */
 #include "tests/unit/pipe/pipe_env.h"
 
 #include <fcntl.h>
