@@ -306,33 +306,37 @@ static int multi_prepare(struct zk_op *op, const struct zk_request *r, struct mu
 	return 0;
 }
 
-static int send_multi(struct zk_op *op, zhandle_t *zh, const struct zk_request *r)
+static int send_multi(struct zk_op *op, zhandle_t *zh, const struct zk_request *r, int *ret_rc)
 {
 	struct multi_space *space = malloc(sizeof(*space));
 	if (!space) {
 		no_memory(op);
+		*ret_rc = op->rc;
 		return ZOK;
 	}
 	int zrc = ZOK;
-	op->rc = multi_prepare(op, r, space);
-	if (op->rc == 0)
+	*ret_rc = multi_prepare(op, r, space);
+	if (*ret_rc == 0)
 		zrc = zoo_amulti(zh, (int)op->n, op->zops, op->zresults, on_void, op);
 	free(space);
 	return zrc;
 }
 
-/* Hands it to the library; op->rc is set when it was not even tried. */
-static int op_send(struct zk_op *op, zhandle_t *zh, const struct zk_request *r)
+/*
+ * Hands it to the library, or sets *ret_rc and op->err when it is not even tried. Once it
+ * is handed over, L writes the outcome: op->rc is not looked at here.
+ */
+static int op_send(struct zk_op *op, zhandle_t *zh, const struct zk_request *r, int *ret_rc)
 {
 	char path[ZK_PATH_MAX];
 	struct zk_acl_space space;
 	if (r->type == ZK_OP_MULTI)
-		return send_multi(op, zh, r);
-	op->rc = zk_path_full(r->absolute ? "" : op->zk->chroot, r->path, path, &op->err);
-	if (op->rc < 0)
+		return send_multi(op, zh, r, ret_rc);
+	*ret_rc = zk_path_full(r->absolute ? "" : op->zk->chroot, r->path, path, &op->err);
+	if (*ret_rc < 0)
 		return ZOK;
 	if (r->len > ZK_DOCUMENT_MAX) {
-		op->rc = too_large(r->path, r->len, &op->err);
+		*ret_rc = too_large(r->path, r->len, &op->err);
 		return ZOK;
 	}
 	/* One pair of function and context for all: the library keeps one object a path. */
@@ -375,20 +379,20 @@ int zk_op_submit_locked(struct zk_op *op, const struct zk_request *request)
 	if (h->ops)
 		h->ops->prev = op;
 	h->ops = op;
-	int zrc = op_send(op, h->zh, request);
-	if (zrc == ZOK && op->rc == 0) {
-		op->submitted = true;
+	int rc = 0;
+	op->submitted = true;
+	int zrc = op_send(op, h->zh, request, &rc);
+	if (zrc == ZOK && rc == 0)
 		return 0;
-	}
+	op->submitted = false;
 	h->ops = op->next;
 	if (op->next)
 		op->next->prev = NULL;
 	op->handle = NULL;
 	op->next = NULL;
-	if (op->rc == 0 && zrc == ZINVALIDSTATE)
+	if (rc == 0 && zrc == ZINVALIDSTATE)
 		return -ENOTCONN;
-	if (op->rc == 0)
-		op->rc = zk_error(zrc, false, op_name(op->type), op->path, &op->err);
+	op->rc = rc < 0 ? rc : zk_error(zrc, false, op_name(op->type), op->path, &op->err);
 	return 0;
 }
 
