@@ -49,6 +49,8 @@ def documents() -> list[str]:
             lengths + deep + _large())
 
 
+UNSIGNED = ", ".join(f"CAST({n} AS UNSIGNED)" for n in
+                     (0, 32767, 32768, 65535, 65536, 2**31, 2**32 - 1, 2**32, 2**63))
 OPAQUE = [
     "JSON_ARRAY(CAST(1.50 AS DECIMAL(5,2)), CAST(-0.001 AS DECIMAL(10,3)), "
     "CAST(0 AS DECIMAL(5,3)), CAST(-99999 AS DECIMAL(5,0)), "
@@ -65,6 +67,10 @@ OPAQUE = [
     "JSON_ARRAY(CAST(REPEAT(X'00ff', 200) AS BINARY), b'1111111111', "
     "CAST(X'ff' AS CHAR CHARACTER SET binary))",
     "JSON_ARRAY(CAST(0 AS SIGNED), CAST(18446744073709551615 AS UNSIGNED), 1e0, 1.0, true)",
+    # Numbers without a sign below 2^63 come from expressions only: text has them signed.
+    f"JSON_ARRAY({UNSIGNED})", f"JSON_ARRAY({UNSIGNED}, REPEAT('y', 70000), {UNSIGNED})",
+    "JSON_OBJECT('u', CAST(40000 AS UNSIGNED), 'v', CAST(3000000000 AS UNSIGNED), "
+    f"'long', REPEAT('y', 70000), 'a', JSON_ARRAY({UNSIGNED}))",
     "CAST(CAST(1.50 AS DECIMAL(5,2)) AS JSON)", "CAST(TIME'10:00:00' AS JSON)",
     "CAST(CAST('2026' AS YEAR) AS JSON)", "JSON_ARRAY(ST_GeomFromText('POINT(1 2)'))",
 ]
