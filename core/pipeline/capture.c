@@ -130,6 +130,8 @@ static usec_t lag_of(const struct capture *c, uint64_t delivered, usec_t commit_
 		return -1;
 	if (delivered < read && commit_time)
 		return now > commit_time ? now - commit_time : 0;
+	if (atomic_load(&c->source.away))
+		return -1; /* what the source has by now, nobody can say */
 	/* All that was read is delivered. A heartbeat behind the last event: idle. */
 	if (heartbeat > event)
 		return 0;
@@ -217,6 +219,7 @@ static int open_pipe(struct capture *c, struct deliver *d, struct err *err)
 	setup_pipe_free(&setup);
 	if (rc < 0)
 		return rc;
+	atomic_store(&c->pipe_away, false); /* as the new one says, until it knows better */
 	pthread_mutex_lock(&c->lock);
 	c->pipe = pipe;
 	pthread_mutex_unlock(&c->lock);
@@ -276,6 +279,7 @@ static int run_episode(struct capture *c, struct err *err)
 		.ledger = &c->ledger,
 		.checkpoint = c->o.checkpoint,
 		.source_done = &source.done,
+		.reached = &source.reached,
 		.stopping = &c->stop.stopping,
 		.hurry = &c->hurry,
 		.last_ack = &c->last_ack,

@@ -93,8 +93,8 @@ int deliver_run(struct deliver *d, struct err *err)
 		int taken = hand_over(d, err);
 		int rc = taken < 0 ? taken : pipe_serve(d->pipe, 0, err);
 		int moved = ledger_advance(d->ledger, d->ring);
-		if (rc >= 0 && moved == -ENOMEM)
-			rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the position");
+		if (rc >= 0 && moved < 0)
+			rc = err_set(err, moved, ERR_MEMORY, "no memory for the position");
 		bool saving = rc >= 0;
 		if (saving)
 			rc = save(d, false, err);
@@ -121,7 +121,7 @@ int deliver_run(struct deliver *d, struct err *err)
 		}
 		if (done) {
 			usec_t now = clock_boot();
-			if (!quiet_since)
+			if (!quiet_since || (*d->reached && !atomic_load(d->stopping)))
 				quiet_since = now;
 			if (now - quiet_since > d->patience || atomic_load(d->hurry)) {
 				rc = save(d, true, err);

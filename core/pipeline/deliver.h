@@ -31,8 +31,13 @@ struct deliver {
 	const atomic_bool *stopping;
 	/* The operator will not wait: leave as soon as the position is saved. */
 	const atomic_bool *hurry;
-	/* After source_done: how long to wait for a pipe that acknowledges nothing. */
+	/*
+	 * After source_done: how long to wait for a pipe that acknowledges nothing. Without
+	 * limit when the source's thread ended because it had read all that was asked for
+	 * (*reached): whoever asked waits for its delivery.
+	 */
 	usec_t patience;
+	const bool *reached; /* valid after source_done */
 
 	_Atomic int64_t *last_ack; /* boot clock of the last progress */
 
