@@ -133,8 +133,15 @@ static int advance_read(struct source_thread *t, const struct gtid *gtid, usec_t
 static int end(struct source_thread *t, const struct step *step, bool happened, struct err *err)
 {
 	usec_t when = commit_time(t, step);
-	/* start: time - what was committed before the first one at that time is left out. */
-	if (t->from_time && when < t->from_time)
+	/*
+	 * start: time - what was committed before the first one at that time is left out. Where
+	 * the time of commit is not logged there are whole seconds only, and the group may be
+	 * of any moment in its own.
+	 */
+	usec_t from = t->from_time;
+	if (!t->stream.group.commit_time)
+		from -= from % USEC_PER_SEC;
+	if (t->from_time && when < from)
 		happened = false;
 	else if (happened)
 		t->from_time = 0;
@@ -174,7 +181,8 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 /* Statements after which a table's definition may be another one. */
 static bool changes_definitions(struct span sql)
 {
-	static const char *const verbs[] = {"CREATE", "ALTER", "DROP", "RENAME"};
+	/* SET: MariaDB's SET STATEMENT … FOR ALTER TABLE …, logged as it was written. */
+	static const char *const verbs[] = {"CREATE", "ALTER", "DROP", "RENAME", "SET"};
 	size_t i = 0;
 	for (;;) {
 		while (i < sql.len && (sql.p[i] <= ' ' || sql.p[i] == '('))
@@ -253,7 +261,10 @@ int groups_step(struct source_thread *t, const struct step *step, struct err *er
 
 void groups_break(struct source_thread *t)
 {
-	if (t->publish.open && t->publish.rows > t->publish.skip_rows)
+	const struct group g = {.gtid = t->publish.gtid, .start = t->publish.start};
+	bool other = t->read.partial.set && !is_partial_group(&t->read.partial, &g);
+	/* One of another server that came in front of the group we await is read anew. */
+	if (t->publish.open && t->publish.rows > t->publish.skip_rows && !other)
 		t->read.partial = (struct partial){
 			.set = true,
 			.gtid = t->publish.gtid,

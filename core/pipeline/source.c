@@ -221,19 +221,34 @@ static int open_dump(struct source_thread *t, struct err *err)
 		rc = server_check_position(t->dump, &t->server, &t->read, err);
 	if (rc == 0)
 		rc = find_target(t, err);
-	if (rc == 0 && target_reached(t, &t->read.at, true)) {
+	/* With GTIDs, file and offset may be those of another server that we read before. */
+	static const struct binlog_pos nowhere;
+	bool by_gtid = t->read.gtids && t->server.gtids;
+	if (rc == 0 && target_reached(t, by_gtid ? &nowhere : &t->read.at, true)) {
 		t->reached = true;
 		return 0;
 	}
 	if (rc == 0)
 		rc = start_dump(t, &t->read, err);
-	if (rc == 0) {
-		t->attempts = 0;
+	if (rc == 0)
 		atomic_store(&t->stats->connected, true);
-		if (atomic_exchange(&t->stats->away, false))
-			log_info("the source %s is back", source_name(t->dump));
-	}
 	return rc;
+}
+
+/*
+ * A source is back when it sends what is ours, and only what moves us on shortens the next
+ * back-off: one that takes connections and breaks each of them, or each at the same event, must
+ * not be tried ten times a second, nor fill the log.
+ */
+static void note_progress(struct source_thread *t, const struct step *step)
+{
+	if (step->kind == STEP_SKIP || step->kind == STEP_ROTATE)
+		return;
+	if (step->ends_group || step->kind == STEP_HEARTBEAT)
+		t->attempts = t->refusals = 0;
+	if (atomic_load_explicit(&t->stats->away, memory_order_relaxed) &&
+	    atomic_exchange(&t->stats->away, false))
+		log_info("the source %s is back", source_name(t->dump));
 }
 
 /* Opens another dump at the start of a group that is to be read a second time. */
@@ -300,6 +315,7 @@ static int read_dump(struct source_thread *t, struct err *err)
 			rc = stream_feed(&t->stream, bytes.p, bytes.len, &step, err);
 		if (rc == 0) {
 			note_time(t, &step);
+			note_progress(t, &step);
 			rc = groups_step(t, &step, err);
 		}
 		if (rc < 0)
@@ -336,17 +352,34 @@ static bool back_off(struct source_thread *t)
 	return !stopping(t);
 }
 
+/*
+ * Refusals that are one server's: among source.hosts, one that lags or was purged further
+ * must not end a task that another can serve, even if that one is away at the moment.
+ */
+static bool another_may_do(const struct err_kind *kind)
+{
+	return kind == ERR_SOURCE_DIVERGED || kind == ERR_SOURCE_PURGED ||
+	       kind == ERR_SOURCE_POSITION || kind == ERR_SOURCE_SETTING;
+}
+
 /* Whether a failed attempt is to be repeated; logs the change to waiting once. */
 static bool try_again(struct source_thread *t, const struct err *err)
 {
-	if (!err->kind || err->kind->class != ERR_CLASS_RETRY)
+	if (!err->kind)
 		return false;
+	bool refused = err->kind->class != ERR_CLASS_RETRY;
+	if (refused && (!another_may_do(err->kind) || ++t->refusals >= t->task->source.nhosts))
+		return false;
+	if (!refused)
+		t->refusals = 0;
 	/* Each host gets its turn before the first failure counts. */
 	if (t->fail_fast && !atomic_load(&t->stats->connected) &&
 	    t->attempts + 1 >= t->task->source.nhosts)
 		return false;
 	if (!atomic_exchange(&t->stats->away, true))
 		log_err(LOG_LEVEL_WARN, "the source is away, waiting for it", err);
+	else if (refused && t->attempts <= t->task->source.nhosts)
+		log_err(LOG_LEVEL_WARN, "this source will not do, another is tried", err);
 	else
 		log_debug("attempt %u: %s", t->attempts + 1, err->text);
 	t->host = (t->host + 1) % t->task->source.nhosts;
@@ -362,6 +395,9 @@ static int work(struct source_thread *t)
 			rc = read_dump(t, &t->err);
 		groups_break(t);
 		close_source(t->stop, &t->stop->active, &t->dump);
+		/* Definitions come from the server whose rows are read. */
+		if (t->catalog)
+			close_source(t->stop, &t->stop->catalog, &t->catalog);
 		/* The queue is closed when the other half has failed or a stop waits no more. */
 		if (rc == -ECANCELED || stopping(t) || rc == 0) {
 			err_clear(&t->err);

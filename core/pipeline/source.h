@@ -78,7 +78,8 @@ struct source_thread {
 	bool reread;                /* the dump was opened to read `again` a second time */
 	struct record_group again;
 	size_t host;                /* of task->source.hosts */
-	unsigned attempts;          /* failed in a row */
+	unsigned attempts;          /* failed since the last progress */
+	unsigned refusals;          /* of them, hosts in a row that will not do */
 	bool target_known;
 	struct binlog_pos target;   /* until */
 	struct gtid_set *target_gtids;
