@@ -325,6 +325,8 @@ def test_source_restarts(server, core, new_database, ways):
         server.sql(f"INSERT INTO {database}.u VALUES ({number + 1}, {number + 1})")
         done = writer.done
         wait_until(lambda: writer.done >= done + 50, 30, "rows are written again")
+        # The next attempt may be ten seconds away: two restarts in one wait are one outage.
+        running.wait_for_log("(?s)" + "the source [^ ]* is back.*" * number, 30)
     written = writer.stop()
     count = len(written) + len(ways) + 1
     running.wait_for_lines(count)
