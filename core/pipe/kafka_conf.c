@@ -32,10 +32,7 @@
 
 enum { MESSAGE_MAX_DEFAULT = 100000000 };
 
-/*
- * Where these come from: tests/unit/pipe/bench_kafka.c against a real broker on the same
- * two cores, 700-byte Debezium messages, figures in docs/decisions/pipe-tuning.md.
- */
+/* Measured with tests/unit/pipe/bench_kafka.c; the figures: docs/decisions/0008-kafka-pipe.md. */
 static const struct pipe_pair defaults[] = {
 	{"client.id", "mysql-replicator"},
 	{"compression.type", "lz4"},
