@@ -1,5 +1,6 @@
 """Sequences that a reviewer thought of: each of them went wrong once."""
 
+import datetime
 import json
 import re
 import time
@@ -152,3 +153,17 @@ def test_second_host_that_lags(source, core, new_server):
     running.wait_for_lines(2, 30 * PATIENCE)
     wait_until(lambda: "is back" in running.stderr, 10, "it is back")
     assert ids(running.terminate().ok().messages) == [1, 2]
+
+
+@pytest.mark.sources("mariadb-10.11")
+def test_start_inside_a_second(source, counted, core):
+    """MariaDB logs whole seconds: a start in the middle of one leaves out nothing behind it."""
+    now = time.time()
+    time.sleep(1.3 - now % 1)
+    start = datetime.datetime.now(datetime.timezone.utc)
+    counted(1)
+    time.sleep(1)
+    counted(2)
+    text = start.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    task = task_document(source, include=counted.table, start={"time": text})
+    assert ids(core.run(task).ok().messages) == [1, 2]
