@@ -17,24 +17,24 @@ static void check(bool holds)
 }
 
 /* The three kinds have the same four functions. */
-#define TRY(kind)                                                                                  \
-	static void try_##kind(const uint8_t *data, size_t size)                                   \
+#define TRY(noun)                                                                                  \
+	static void try_##noun(const uint8_t *data, size_t size)                                   \
 	{                                                                                          \
-		struct kind##_doc d, again;                                                        \
+		struct noun##_doc d, again;                                                        \
 		struct err err = {0};                                                              \
-		if (kind##_doc_parse((const char *)data, size, &d, &err) < 0) {                    \
+		if (noun##_doc_parse((const char *)data, size, &d, &err) < 0) {                    \
 			check(err.kind != NULL && err.text[0]);                                    \
 			return;                                                                    \
 		}                                                                                  \
 		struct buf a, b;                                                                   \
 		buf_init(&a);                                                                      \
 		buf_init(&b);                                                                      \
-		kind##_doc_print(&d, &a);                                                          \
-		check(kind##_doc_parse(buf_cstr(&a), a.len, &again, &err) == 0);                   \
-		kind##_doc_print(&again, &b);                                                      \
+		noun##_doc_print(&d, &a);                                                          \
+		check(noun##_doc_parse(buf_cstr(&a), a.len, &again, &err) == 0);                   \
+		noun##_doc_print(&again, &b);                                                      \
 		check(a.len == b.len && memcmp(a.data, b.data, a.len) == 0);                       \
-		kind##_doc_clear(&d);                                                              \
-		kind##_doc_clear(&again);                                                          \
+		noun##_doc_clear(&d);                                                              \
+		noun##_doc_clear(&again);                                                          \
 		buf_free(&a);                                                                      \
 		buf_free(&b);                                                                      \
 	}
