@@ -32,7 +32,7 @@
 
 enum { MESSAGE_MAX_DEFAULT = 100000000 };
 
-/* Measured with tests/unit/pipe/bench_kafka.c; the figures: docs/decisions/0008-kafka-pipe.md. */
+/* Measured with tests/unit/pipe/bench_kafka.c; the figures: docs/decisions/0009-kafka-pipe.md. */
 static const struct pipe_pair defaults[] = {
 	{"client.id", "mysql-replicator"},
 	{"compression.type", "lz4"},
