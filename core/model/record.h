@@ -52,6 +52,7 @@ struct record_mark {
 	struct binlog_pos end;
 	usec_t commit_time;
 	bool before_start; /* see struct position */
+	bool between;      /* no group ended: the stream has moved on to another file */
 };
 
 static inline const uint8_t *record_key(const struct record *r)

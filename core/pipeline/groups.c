@@ -227,6 +227,24 @@ static int ddl(struct source_thread *t, const struct step *step, struct err *err
 	return end(t, step, true, err);
 }
 
+/*
+ * The source went on to another file. Without GTIDs an idle task must follow, or its
+ * position would be purged although nothing was missed.
+ */
+static int rotate(struct source_thread *t, const struct step *step)
+{
+	if (step->artificial || t->stream.in_group || t->read.gtids || t->read.partial.set)
+		return 0;
+	const struct record_mark mark = {.end = t->stream.at,
+					 .commit_time = t->read.commit_time,
+					 .before_start = t->read.before_start,
+					 .between = true};
+	int rc = queue_put_mark(&t->queue, &mark);
+	if (rc == 0)
+		t->read.at = t->stream.at;
+	return rc;
+}
+
 int groups_step(struct source_thread *t, const struct step *step, struct err *err)
 {
 	switch (step->kind) {
@@ -250,9 +268,10 @@ int groups_step(struct source_thread *t, const struct step *step, struct err *er
 		return end(t, step, false, err);
 	case STEP_DDL:
 		return ddl(t, step, err);
+	case STEP_ROTATE:
+		return rotate(t, step);
 	case STEP_SKIP:
 	case STEP_HEARTBEAT:
-	case STEP_ROTATE:
 	case STEP_ROWS_QUERY:
 		break;
 	}

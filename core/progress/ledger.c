@@ -129,7 +129,8 @@ static int apply_mark(struct ledger *l, const struct record_mark *m)
 		l->awaits = false;
 	}
 	l->in_group = false;
-	STAT_ADD(groups, 1);
+	if (!m->between)
+		STAT_ADD(groups, 1);
 	atomic_store_explicit(&l->stats.commit_time, m->commit_time, memory_order_relaxed);
 	return 0;
 }

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness.tasks import here, task_document, unique
+from harness.waiting import wait_until
 
 MIB = 1024 * 1024
 
@@ -182,3 +183,20 @@ def test_sigterm_under_load_doubles_nothing(source, core, kafka, bus, wide):
     core.run(document).ok()
     seen = [m.json["after"]["id"] for m in bus.collect(f"{name}.{table}", count=100000)]
     assert seen == list(range(1, 100001))
+
+
+def test_an_idle_task_follows_the_files(new_server, new_database, core):
+    """Without GTIDs the position moves with the files: purging what was passed does not harm."""
+    source = new_server("mysql-8.0", options={"gtid_mode": "OFF", "enforce_gtid_consistency": "OFF"})
+    database = new_database(source)
+    source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY); INSERT INTO {database}.t VALUES (1)")
+    document = task_document(source, include=f"{database}.t", start=here(source))
+    running = core.start(document)
+    running.wait_for_log("reading ")
+    source.sql("FLUSH BINARY LOGS")
+    file, _ = source.position()
+    wait_until(lambda: json.loads((core.state / "position.json").read_text())["file"] == file, 20,
+               "the saved position is in the new file")
+    assert running.terminate().ok().summary["transactions"] == 0
+    source.sql(f"PURGE BINARY LOGS TO '{file}'; INSERT INTO {database}.t VALUES (2)")
+    assert ids(core.run(document).ok().messages) == [2]
