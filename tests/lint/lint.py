@@ -82,7 +82,7 @@ MAX_LINES = 800
 
 # Put together, so that this file does not contain what it looks for.
 LATER = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]) + r")\b")
-MACHINE = re.compile(r"(?<![\w.~])/(?:wor" + r"k|tm" + r"p/bash_jobs)/")
+MACHINE = re.compile(r"(?<![\w.~])/(?:home|root|Users)/\w+/")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 

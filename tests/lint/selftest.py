@@ -143,7 +143,7 @@ BAD = {
         "core/model/row.c", lambda t: t + "int a;",
         "core/model/row.c:3", "the last line has no end"),
     "a path of one machine": (
-        "docs/page.md", lambda t: t + "see /wor" + "k/main/README\n",
+        "docs/page.md", lambda t: t + "see /ho" + "me/me/README\n",
         "docs/page.md:903", "a path of one machine"),
     "too long": (
         "core/model/row.c", lambda t: t + "\n" * 799,
