@@ -35,6 +35,7 @@ Markers: sanitize (also run against the sanitizer build; give it to a test of
 each kind of thing), alone (measures), full (only with tests/run --full).
 """
 
+import gc
 import os
 import pathlib
 import re
@@ -238,8 +239,15 @@ def core(tmp_path, request):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Put the logs' ends into a failed test's report."""
-    outcome = yield
-    report = outcome.get_result()
+    # Debian 12's Python 3.11.2 fails with "AST constructor recursion depth mismatch",
+    # and the worker with it, when another thread gets to run while pytest parses the
+    # source of a failed test; only a garbage collection's finalizers can let it in.
+    gc.disable()
+    try:
+        outcome = yield
+        report = outcome.get_result()
+    finally:
+        gc.enable()
     if not report.failed:
         return
     runner = getattr(item, "mr_core", None)

@@ -372,8 +372,6 @@ def test_stop_while_the_source_is_away(server, core, new_database):
 def test_paused_server(server, core, new_database):
     """SIGSTOP: the connection stays, nothing comes. Noticed after three heartbeats of two
     seconds, waited out, and nothing lost."""
-    if server.series == "8.0":
-        pytest.skip("as 9.7, and it takes nine seconds")
     table = f"{new_database(server)}.t"
     server.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY)")
     running = core.start(document(server, table, here_gtid(server)))

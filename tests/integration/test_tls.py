@@ -97,12 +97,13 @@ def test_without_tls_where_that_is_allowed(plain, core, mode):
     copies(core, plain, lambda start: document(plain, {"mode": mode}, start, **login))
 
 
+# MariaDB 10.11 has no caching_sha2_password.
 @pytest.mark.sanitize
+@pytest.mark.parametrize("plain", [name for name in SERIES if name.startswith("mysql")],
+                         indirect=True)
 def test_caching_sha2_first_login_without_tls(plain, core, proxy):
     """The server asks for the password itself: encrypted for it when the mode says that the
     network is trusted, refused when the mode says that there might be TLS."""
-    if plain.flavor != "mysql":
-        pytest.skip("MariaDB 10.11 has no caching_sha2_password")
     between = proxy(plain)
     login = account(plain, "caching_sha2_password")
     refused = core.run(document(between, {"mode": "preferred"}, **login))
