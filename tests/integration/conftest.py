@@ -239,9 +239,9 @@ def core(tmp_path, request):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Put the logs' ends into a failed test's report."""
-    # Debian 12's Python 3.11.2 fails with "AST constructor recursion depth mismatch",
-    # and the worker with it, when another thread gets to run while pytest parses the
-    # source of a failed test; only a garbage collection's finalizers can let it in.
+    # Debian 12's Python 3.11.2 raises "AST constructor recursion depth mismatch", and
+    # the worker ends with it, when another thread parses something while pytest parses
+    # a failed test's source. A garbage collection's finalizers would let it run.
     gc.disable()
     try:
         outcome = yield
