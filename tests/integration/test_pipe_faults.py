@@ -294,10 +294,12 @@ def test_properties(source, core, kafka, table):
 
 def alter_topic(bus, topic, name, value) -> None:
     """Set one of a topic's settings."""
+    entry = admin.ConfigEntry(name, str(value),
+                              incremental_operation=admin.AlterConfigOpType.SET)
     resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic,
-                                    set_config={name: str(value)})
+                                    incremental_configs=[entry])
     client = admin.AdminClient({"bootstrap.servers": bus.brokers})
-    for future in client.alter_configs([resource]).values():
+    for future in client.incremental_alter_configs([resource]).values():
         future.result(20 * PATIENCE)
 
 

@@ -96,7 +96,7 @@ def check_place(line, damage, end) -> None:
 
 @pytest.mark.sanitize
 @pytest.mark.parametrize("types,offset", [
-    (binlog.ROWS, 22), (binlog.ROWS, -6), (binlog.ROWS, -1), (binlog.ROWS, 4), (binlog.ROWS, 9),
+    (binlog.ROWS, 22), (binlog.ROWS, -1), (binlog.ROWS, 4), (binlog.ROWS, 9),
     ((binlog.TABLE_MAP,), 30), ((binlog.XID,), 20), (binlog.GTID, 25)])
 def test_corrupted_event(source, between, core, groups, types, offset):
     """One bit of one byte: of rows, of a checksum, a type, a length, a name. The error says
@@ -115,7 +115,7 @@ def test_corrupted_event(source, between, core, groups, types, offset):
 
 
 @pytest.mark.sanitize
-@pytest.mark.parametrize("bytes_left", [0, 10, 19, 30, -1])
+@pytest.mark.parametrize("bytes_left", [0, 19, -1])
 def test_truncated_event(source, between, core, groups, bytes_left):
     """An event that ends too early, in a stream that goes on."""
     table, start, end = groups
@@ -349,23 +349,24 @@ def test_source_restarts(server, core, new_database):
     assert result.summary["rows"] == count
 
 
-def test_stop_while_the_source_is_away(server, core, new_database):
+def test_stop_while_the_source_is_away(source, database, between, core):
     """SIGTERM during an outage ends at once, and what arrived is saved."""
-    table = f"{new_database(server)}.t"
-    server.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY)")
-    task = document(server, table, here(server))
+    table = f"{database}.t"
+    source.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY)")
+    task = document(between, table, here(source))
     running = core.start(task)
     running.wait_for_log("reading ")
-    server.sql(f"INSERT INTO {table} VALUES (1)")
+    source.sql(f"INSERT INTO {table} VALUES (1)")
     running.wait_for_lines(1)
-    server.kill()
+    between.refuse = True
+    between.drop()
     running.wait_for_log("the source is away")
     time.sleep(0.5)
     began = time.monotonic()
     assert ids(running.terminate().ok().messages) == [1]
     assert time.monotonic() - began < 3 * PATIENCE
-    server.start()
-    server.sql(f"INSERT INTO {table} VALUES (2)")
+    between.refuse = False
+    source.sql(f"INSERT INTO {table} VALUES (2)")
     assert ids(core.run(task).ok().messages) == [2]
 
 

@@ -62,12 +62,17 @@ class Proxy:
         self._guard = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def drop(self) -> None:
+        """Break the connections there are."""
+        for each in self._sockets:
+            _shut(each)
+
     def close(self) -> None:
         """Break every connection and stop listening."""
         self._closed.set()
         # A thread that waits in accept() is not woken by close() alone.
-        for each in [self._listener, *self._sockets]:
-            _shut(each)
+        _shut(self._listener)
+        self.drop()
 
     def _accept(self):
         while not self._closed.is_set():
