@@ -65,6 +65,17 @@ class Shell:
         assert answer == "ok" or answer.startswith("ok "), f"{line}: {answer}"
         return answer[3:]
 
+    def run_again(self, line: str, tries: int = 20) -> str:
+        """run(), where the connection may break: asked again as often as its answer is lost.
+        For what may be done twice only."""
+        for _ in range(tries):
+            self.send(line)
+            answer = self.answer()
+            if not answer.startswith("error ETIMEDOUT "):
+                break
+        assert answer == "ok" or answer.startswith("ok "), f"{line}: {answer}"
+        return answer[3:]
+
     def fails(self, line: str) -> str:
         """The errno of a command that must fail."""
         self.send(line)
