@@ -22,6 +22,7 @@ BASE = ["common/base"]
 OS = BASE + ["common/os"]
 CONTRACT = OS + ["common/config", "common/contract"]
 MODEL = CONTRACT + ["core/model"]
+DAEMON = ["common/daemon", "common/http", "common/metrics", "common/view", "common/zk"]
 STAGES = ["core/mysql", "core/binlog", "core/schema", "core/envelope", "core/pipe",
           "core/consumer", "core/progress"]
 ALLOWED = {
@@ -31,15 +32,26 @@ ALLOWED = {
     "common/contract": OS,
     "common/seal": OS + ["common/contract"],
     "common/zk": OS + ["common/contract"],
+    "common/metrics": BASE,
+    "common/http": OS + ["common/contract"],
+    "common/daemon": CONTRACT + ["common/zk"],
+    "common/view": CONTRACT + ["common/zk"],
     "core/model": BASE + ["common/contract"],
     **{stage: MODEL for stage in STAGES},
-    "core/pipeline": MODEL + STAGES,
-    "core/standby": CONTRACT + ["common/zk"],
-    "core": MODEL + STAGES + ["core/pipeline", "core/standby", "common/seal", "common/zk"],
-    "server": CONTRACT + ["common/seal", "common/zk", "server/*"],
-    "server/*": CONTRACT + ["common/seal", "common/zk", "server/*"],
-    "monitor": CONTRACT + ["common/zk", "monitor/*"],
-    "monitor/*": CONTRACT + ["common/zk", "monitor/*"],
+    "core/progress": MODEL + ["common/zk", "common/daemon"],
+    "core/pipeline": MODEL + STAGES + ["common/zk"],
+    "core/preflight": MODEL + ["core/mysql", "core/pipe"],
+    "core/standby": CONTRACT + ["common/daemon", "common/zk"],
+    "core": MODEL + STAGES + DAEMON + ["core/pipeline", "core/preflight", "core/standby",
+                                       "common/seal"],
+    "server/http": CONTRACT + ["common/http"],
+    "server/store": CONTRACT + DAEMON + ["common/seal"],
+    "server/api": CONTRACT + DAEMON + ["common/seal", "server/http", "server/store"],
+    "server/cli": CONTRACT,
+    "server": CONTRACT + DAEMON + ["common/seal", "server/*"],
+    "monitor/rules": CONTRACT,
+    "monitor/notify": CONTRACT,
+    "monitor": CONTRACT + DAEMON + ["monitor/*"],
 }
 
 # Pure: bytes and nouns in, bytes and nouns out.
@@ -54,12 +66,13 @@ FOREIGN = [
     (r"mysql(/.*)?\.h|mysql/.*|errmsg\.h|mysqld_error\.h|ma_.*\.h|mariadb.*", ["core/mysql"]),
     (r"librdkafka/.*|rdkafka.*\.h", ["core/pipe", "server/tail"]),
     (r"zookeeper/.*|zookeeper.*\.h", ["common/zk"]),
-    (r"curl/.*", ["monitor/notify"]),
-    (r"microhttpd\.h", ["server/http", "common/http", "core", "monitor"]),
-    (r"openssl/.*", ["common/seal", "common/zk", "core/mysql"]),
+    (r"curl/.*", ["monitor/notify", "server/cli"]),
+    (r"microhttpd\.h", ["common/http"]),
+    (r"systemd/.*", ["common/daemon", "core", "core/standby", "server", "monitor"]),
+    (r"openssl/.*", ["common/seal", "common/zk", "core/mysql", "server/store"]),
     (r"double-conversion/.*", ["common/base"]),
     (r"ini\.h", ["common/config"]),
-    (r"jansson\.h", ["common/config", "common/contract", "common/seal", "common/zk",
+    (r"jansson\.h", ["common/daemon", "common/view", "core/preflight", "common/config", "common/contract", "common/seal", "common/zk",
                      "core", "core/progress", "core/standby", "core/consumer",
                      "server", "server/*", "monitor", "monitor/*"]),
 ]
@@ -69,8 +82,9 @@ FOREIGN_LINKS = {
     "PkgConfig::MARIADB": ["core/mysql"],
     "PkgConfig::RDKAFKA": ["core/pipe", "server/tail"],
     "PkgConfig::ZOOKEEPER": ["common/zk"],
-    "PkgConfig::CURL": ["monitor/notify"],
-    "PkgConfig::CRYPTO": ["common/seal", "common/zk", "core/mysql"],
+    "PkgConfig::CURL": ["monitor/notify", "server/cli"],
+    "PkgConfig::MICROHTTPD": ["common/http"],
+    "PkgConfig::CRYPTO": ["common/seal", "common/zk", "core/mysql", "server/store"],
 }
 
 TOP = ["common", "core", "server", "monitor", "tests", "cmake", "deploy", "docs"]
