@@ -25,6 +25,7 @@ static const struct member list[] = {
 	{AT(rss_bytes), .type = MEMBER_U64},
 	{AT(memory_limit), .type = MEMBER_U64},
 	{AT(draining), .type = MEMBER_BOOL},
+	{AT(stopping), .type = MEMBER_BOOL},
 	{AT(max_tasks), .type = MEMBER_U32},
 	{AT(held), .type = MEMBER_U32},
 	{AT(running), .type = MEMBER_U32},

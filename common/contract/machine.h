@@ -33,6 +33,7 @@ struct machine_doc {
 	uint64_t rss_bytes;
 	uint64_t memory_limit; /* 0: none */
 	bool draining;         /* it gives up its tasks and takes none */
+	bool stopping;         /* it was told to end: its node will go, and nothing is wrong */
 	uint32_t max_tasks;
 	uint32_t held;    /* tasks with an instance of this process */
 	uint32_t running; /* those of them that it runs */

@@ -22,7 +22,8 @@ extern const struct zk_acl acl_core;
 extern const struct zk_acl acl_server;
 /* alerts: monitor and server all; core reads. Also silences, rules, orders. */
 extern const struct zk_acl acl_alerts;
-/* The root and its folders: every daemon reads, creates and deletes children. */
+/* The root and its folders: every daemon reads, creates and deletes children; the server
+ * raises the root's format. */
 extern const struct zk_acl acl_folder;
 
 #endif

@@ -10,6 +10,11 @@ uint64_t process_peak_rss(void);
 /* Processor time of all threads, user and system. */
 usec_t process_cpu(void);
 
+/* Processors that this process may run on. */
+unsigned process_cpus(void);
+/* What the control group allows this process, in bytes; 0: no limit, or not known. */
+uint64_t process_memory_limit(void);
+
 enum { PROCESS_HOSTNAME_MAX = 256 };
 /* The machine's name; "localhost" when it has none. */
 void process_hostname(char out[PROCESS_HOSTNAME_MAX]);
