@@ -20,6 +20,9 @@ Fixtures
   new_database  the same for any server: new_database(server)
   core          runs mr-core: core.run(document, until="head"), core.start(document)
   new_server    servers of the test's own: new_server("mysql-8.0", options={…}, tls="own")
+  cluster       the three daemons and mrctl on the shared ZooKeeper (harness/cluster.py);
+  new_cluster   the same on another: new_cluster(zookeeper, session_timeout="1s", auth=True)
+  webhook       a receiver of alerts (harness/webhook.py)
 
 Servers are started when first asked for and shared by all tests of a worker:
 their binlogs hold other tests' changes, so begin at here(source) or "latest",
@@ -49,9 +52,11 @@ from sandbox import Sandbox, stop_on_signals  # noqa: E402
 from sandbox import paths as sandbox_paths  # noqa: E402
 
 from harness.bus import Bus  # noqa: E402
+from harness.cluster import Cluster  # noqa: E402
 from harness.core import Core, binary  # noqa: E402
 from harness.tasks import unique  # noqa: E402
 from harness.waiting import PATIENCE  # noqa: E402
+from harness.webhook import Webhook  # noqa: E402
 
 DEFAULT_SOURCES = ("mariadb-10.11", "mysql-9.7", "mysql-8.0")
 
@@ -236,6 +241,35 @@ def core(tmp_path, request):
     runner.close()
 
 
+@pytest.fixture
+def new_cluster(sandbox, tmp_path, request):
+    """Make installations of the three daemons, each under a chroot of its own."""
+    made = request.node.mr_clusters = []
+
+    def make(zookeeper=None, **keywords):
+        zookeeper = zookeeper or request.getfixturevalue("zookeeper")
+        made.append(Cluster(tmp_path, zookeeper.servers, sandbox.free_port, **keywords))
+        return made[-1]
+    # Before the servers it uses: daemons end in peace.
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def cluster(zookeeper, new_cluster):
+    """An installation with nothing started yet."""
+    return new_cluster(zookeeper)
+
+
+@pytest.fixture
+def webhook():
+    """A receiver of alerts."""
+    receiver = Webhook()
+    yield receiver
+    receiver.close()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Put the logs' ends into a failed test's report."""
@@ -253,6 +287,8 @@ def pytest_runtest_makereport(item, call):
     runner = getattr(item, "mr_core", None)
     if runner is not None:
         report.sections.append(("mr-core's logs", runner.logs()))
+    for each in getattr(item, "mr_clusters", []):
+        report.sections.append(("daemons' logs", each.logs()))
     pool_of_item = getattr(item, "funcargs", {}).get("pool")
     if pool_of_item is not None:
         report.sections.append(("servers' logs", pool_of_item.logs()))

@@ -213,7 +213,7 @@ def _texts() -> Table:
         rows.append([f"REPEAT({text(unit)}, {size})" for size in (
             63, 255, 63, 64, 255, 2000, 300, 255 // width, 65535 // width, 65536 // width,
             65537)])
-    rows.append(["'x'", f"REPEAT('z', 255)", "'x'", "'x'", "REPEAT('z', 254)", "REPEAT('z', 256)",
+    rows.append(["'x'", "REPEAT('z', 255)", "'x'", "'x'", "REPEAT('z', 254)", "REPEAT('z', 256)",
                  "REPEAT('z', 255)", "''", "REPEAT('z', 256)", "REPEAT('z', 65535)",
                  "REPEAT('\"', 300000)"])
     return Table("texts", columns, rows + [_nulls(columns)])
