@@ -12,9 +12,8 @@ import hashlib
 import pytest
 
 from harness.tasks import here, task_document
-from harness.values import Mode, parse_message
-from harness.values_corpus import (check, corpus, run_sql, session, set_metadata, set_session,
-                                   values_server)
+from harness.values import PLACEHOLDER, Mode, parse_message
+from harness.values_corpus import check, corpus, run_sql, session, set_session, values_server
 
 
 @pytest.mark.sanitize

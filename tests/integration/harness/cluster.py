@@ -22,6 +22,7 @@ Logs stay in the test's folder; a failed test shows their ends. At the end every
 still lives gets SIGTERM and must end with status 0; no log may hold a sanitizer's report.
 """
 
+import contextlib
 import dataclasses
 import http.client
 import itertools
@@ -34,7 +35,7 @@ import subprocess
 import time
 
 from .core import FILE_SIZE_LIMIT, SANITIZER_REPORT, binary
-from .tree import Tree
+from .tree import Tree, TreeError
 from .waiting import PATIENCE, wait_until
 
 ROOT = "/mysql_replicator"
@@ -482,10 +483,9 @@ class Cluster:
             for each in self.daemons:
                 if each.alive:
                     each.kill()
-            try:
+            # Its ZooKeeper may be gone; the next run has another chroot.
+            with contextlib.suppress(OSError, TreeError, AssertionError):
                 self.tree.delete("")
-            except Exception:  # pylint: disable=broad-exception-caught
-                pass  # its ZooKeeper may be gone; the next run has another chroot
 
     def logs(self, lines: int = 30) -> str:
         """The end of every daemon's log."""
