@@ -32,7 +32,7 @@ ALLOWED = {
     "common/contract": OS,
     "common/seal": OS + ["common/contract"],
     "common/zk": OS + ["common/contract"],
-    "common/metrics": BASE,
+    "common/metrics": OS,
     "common/http": OS + ["common/contract"],
     "common/daemon": CONTRACT + ["common/zk"],
     "common/view": CONTRACT + ["common/zk"],
