@@ -59,16 +59,18 @@ class Root:
                 "--library-path", ":".join(map(str, folders)), str(program)]
 
 
-def fetch(name: str, suite: str, packages: list[str], version_prefix: str, say=print) -> Root:
+def fetch(name: str, suite: str, packages: list[str], version_prefix: str, say=print,
+          excludes=()) -> Root:
     """The tree of `packages` of a Debian suite, downloaded on first use.
 
-    The first package's upstream version must begin with `version_prefix`.
+    The first package's upstream version must begin with `version_prefix`. `excludes` are
+    patterns of files that are of no use here, as "./usr/share".
     """
     target = paths.cache_dir() / "debian" / name
     with paths.locked(f"debian-{name}"):
         if not (target / ".complete").exists():
             say(f"downloading {name} from Debian {suite}")
-            _download(target, suite, packages, version_prefix)
+            _download(target, suite, packages, version_prefix, excludes)
             say(f"unpacked {packages[0]} {_upstream(Root(target).versions[packages[0]])}")
     return Root(target)
 
@@ -78,7 +80,7 @@ def _upstream(version: str) -> str:
     return re.sub(r"^\d+:", "", version).rsplit("-", 1)[0]
 
 
-def _download(target, suite, packages, version_prefix):
+def _download(target, suite, packages, version_prefix, excludes):
     if shutil.which("apt-get") is None:
         raise SandboxError("this is not a Debian system: there is no apt-get")
     work = target.with_name(f".{target.name}.partial")
@@ -112,7 +114,7 @@ def _download(target, suite, packages, version_prefix):
         raise SandboxError(f"Debian {suite} now has {packages[0]} {main}, and {version_prefix}x "
                            "is what the project knows: deploy/sandbox must be taught the new one")
     for archive in archives:
-        _unpack(archive, root)
+        _unpack(archive, root, excludes)
     # Absolute links would lead out of the tree, to the host's files.
     shutil.rmtree(root / "etc/alternatives", ignore_errors=True)
     (root / ".complete").write_text(json.dumps(versions, indent=1, sort_keys=True))
@@ -129,8 +131,8 @@ def _apt(words):
         raise SandboxError(f"apt-get failed:\n{tail}\nIs the machine connected?")
 
 
-def _unpack(archive, root):
-    excludes = [f"--exclude={pattern}" for pattern in UNPACK_EXCLUDES]
+def _unpack(archive, root, more_excludes):
+    excludes = [f"--exclude={pattern}" for pattern in (*UNPACK_EXCLUDES, *more_excludes)]
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive],
                           stdout=subprocess.PIPE) as source:
         untar = subprocess.run(["tar", "-x", "--no-same-owner", "-C", root, *excludes],
