@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 struct announce {
@@ -30,14 +31,15 @@ struct announce {
 static int fill(struct announce *a, struct machine_doc *d)
 {
 	usec_t cpu = process_cpu(), now = clock_boot();
-	double load = -1;
+	struct sysinfo system;
 	d->pid = (uint32_t)getpid();
 	d->format_min = ROOT_FORMAT_MIN;
 	d->format_max = ROOT_FORMAT_MAX;
 	d->started_ms = (uint64_t)(a->started / USEC_PER_MSEC);
 	d->heartbeat_ms = (uint64_t)(clock_wall() / USEC_PER_MSEC);
 	d->cpus = process_cpus();
-	d->load = getloadavg(&load, 1) == 1 ? load : 0;
+	/* Not getloadavg(): under our unit's ProcSubset=pid there is no /proc/loadavg. */
+	d->load = sysinfo(&system) == 0 ? (double)system.loads[0] / (1 << SI_LOAD_SHIFT) : 0;
 	d->cpu_percent = -1;
 	if (a->cpu_at && now > a->cpu_at)
 		d->cpu_percent = 100.0 * (double)(cpu - a->cpu) / (double)(now - a->cpu_at);
