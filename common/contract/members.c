@@ -22,7 +22,7 @@ static const struct member position_list[] = {
 static const struct member error_list[] = {
 	{ERROR(code), .type = MEMBER_TEXT, .max = REPORT_CODE_MAX},
 	{ERROR(message), .type = MEMBER_MESSAGE, .max = REPORT_MESSAGE_MAX},
-	{ERROR(position), .type = MEMBER_POSITION},
+	{ERROR(position), .type = MEMBER_POSITION, .optional = true},
 };
 /* clang-format on */
 static const struct members position_members = {"document", position_list, 3, false};

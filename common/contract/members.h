@@ -64,6 +64,28 @@ void members_print(const void *base, const struct members *table, struct buf *ou
 int members_parse(const char *text, size_t len, size_t max, const struct members *table,
 		  void *ret, size_t size, struct err *err) MR_MUST_CHECK;
 
+/* A list of objects of one table, in a document's struct: an array that grows. */
+struct members_list {
+	const char *name;             /* of the member, as "checks" */
+	const struct members *entry;  /* what each has; `what` is the document's */
+	size_t size;                  /* of an entry's struct */
+	size_t many;                  /* how many there may be */
+};
+
+/* Reads the list; on failure what was read is in *list and *n, for members_list_clear(). */
+int members_list_read(const struct members_list *l, void **list, size_t *n, json_t *object,
+		      struct err *err) MR_MUST_CHECK;
+/* "name":[{…},…] */
+void members_list_print(const struct members_list *l, const void *list, size_t n,
+			struct buf *out);
+/* One more, set up by members_init(), or NULL: no memory. The caller bounds n. */
+void *members_list_add(const struct members_list *l, void **list, size_t *n);
+void members_list_clear(const struct members_list *l, void **list, size_t *n);
+
+/* "version" must be this one. */
+int members_version(const struct members *table, const json_t *object, json_int_t version,
+		    struct err *err) MR_MUST_CHECK;
+
 /* ERR_DOCUMENT_INVALID at the path. */
 int members_fault(const struct members *table, const char *path, struct err *err, const char *fmt,
 		  ...) MR_PRINTF(4, 5);
