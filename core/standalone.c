@@ -8,6 +8,7 @@
 #include "common/os/file.h"
 #include "common/os/process.h"
 #include "common/os/signals.h"
+#include "core/progress/state_folder.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -147,7 +148,7 @@ static int open_capture(struct run *r)
 	char instance[PROCESS_HOSTNAME_MAX + 16];
 	process_hostname(host);
 	snprintf(instance, sizeof(instance), "%s-%d", host, (int)getpid());
-	const struct checkpoint_options co = {
+	const struct state_folder_options co = {
 		.dir = r->o->state_dir ? r->o->state_dir : r->throwaway,
 		.task = r->task->name,
 		.uid = r->task->uid,
@@ -155,7 +156,7 @@ static int open_capture(struct run *r)
 		.instance = instance,
 		.interval = r->task->commit_interval_ms * USEC_PER_MSEC,
 	};
-	int rc = checkpoint_open(&co, &r->checkpoint, &r->err);
+	int rc = state_folder_open(&co, &r->checkpoint, &r->err);
 	if (rc < 0)
 		return rc;
 	const struct capture_options o = {

@@ -1,44 +1,48 @@
 /*
- * checkpoint.h - the safe position on disk: the state folder of standalone mode.
+ * checkpoint.h - the safe position, kept beyond the process: when it is saved, what the
+ * saved document says, whether we still may. Where it is kept is behind it:
  *
- *   DIR/lock            flock; held from open to close
- *   DIR/state.json      {"version":1,"cluster":…,"task":…,"uid":…,"epoch":N}: the cluster
- *                       id is made once, the epoch rises with every open
- *   DIR/position.json   the position document, replaced atomically
+ *   state_folder.h   a folder on this machine (standalone mode)
+ *   last_commit.h    the task's lastCommit in ZooKeeper, under our instance's node
  *
- * Any of the two that cannot be read is an error, never a reason to start anew: only a
- * folder without position.json does that. It blocks (fsync): call it from a thread that
- * may wait. Not thread-safe; owns its memory.
+ * What cannot be read is an error, never a reason to start anew: only a place without a
+ * position does that. Saves block: call them from a thread that may wait, the delivering
+ * one; checkpoint_claim() and all that follows it are that thread's. Owns its memory.
  */
 #ifndef MR_PROGRESS_CHECKPOINT_H
 #define MR_PROGRESS_CHECKPOINT_H
 
+#include "common/contract/control.h"
 #include "core/model/position.h"
 #include "core/progress/ledger.h"
 
 struct checkpoint;
 
-struct checkpoint_options {
-	const char *dir;      /* made when it does not exist */
-	const char *task;     /* the task's name */
-	const char *uid;      /* the task's uid; "": the one made at the first start */
-	const char *delivery; /* "at_least_once" */
-	const char *instance; /* who writes: host and pid */
-	usec_t interval;      /* between saves of a moving position */
-};
-
-/*
- * Locks the folder, checks that it is this task's, raises the epoch. ERR_STATE_LOCKED,
- * ERR_STATE_INVALID (another task's, or damaged), ERR_STATE_IO.
- */
-int checkpoint_open(const struct checkpoint_options *o, struct checkpoint **ret,
-		    struct err *err) MR_MUST_CHECK;
-/* Releases the lock. Saves nothing: checkpoint_save() is for a clean stop too. */
 void checkpoint_close(struct checkpoint *c);
 
-const char *checkpoint_cluster(const struct checkpoint *c);
 const char *checkpoint_uid(const struct checkpoint *c);
 uint64_t checkpoint_epoch(const struct checkpoint *c);
+
+/*
+ * Makes the position ours, before anything is read: reads what is there and writes our
+ * epoch into it (protocol.md, rule 2d). A folder is ours since it was opened. 0, or
+ * -errno with a kind as of checkpoint_may_act(), or ERR_STATE_INVALID: what is there cannot
+ * be understood.
+ */
+int checkpoint_claim(struct checkpoint *c, struct err *err) MR_MUST_CHECK;
+
+/*
+ * Whether messages may be handed over and positions be saved (rule 10): 1; or 0, not at
+ * the moment: nothing is lost, ask again; or -errno, no more, when another has taken over
+ * or may have:
+ *   ERR_ZK_EXPIRED        our session is over
+ *   ERR_ZK_GONE           our instance's node is gone, or a later epoch or reset has claimed
+ *   ERR_POSITION_CONFLICT lastCommit was changed by something that is no instance
+ * After it nothing is saved any more. A folder: always 1.
+ */
+int checkpoint_may_act(struct checkpoint *c, struct err *err) MR_MUST_CHECK;
+/* Whether a call has failed with one of those kinds, or a position cannot be saved for good. */
+bool checkpoint_is_lost(const struct checkpoint *c);
 
 /* Whether a position was saved before; its flavour and the source it is of ("" if none). */
 bool checkpoint_found(const struct checkpoint *c);
@@ -50,18 +54,29 @@ const char *checkpoint_source(const struct checkpoint *c);
  */
 int checkpoint_load(const struct checkpoint *c, struct position *ret,
 		    struct err *err) MR_MUST_CHECK;
+/*
+ * The control document that we act on; NULL in standalone mode. `ordered`: its position is
+ * to be resolved like source.start and saved, instead of checkpoint_load(): a person has
+ * set it, and nobody has done it yet.
+ */
+const struct control_doc *checkpoint_control(const struct checkpoint *c);
+bool checkpoint_ordered(const struct checkpoint *c);
 
 /* What the next saves carry: the server the position is of; the pipe's cluster id. */
 int checkpoint_set_source(struct checkpoint *c, const char *source) MR_MUST_CHECK;
 int checkpoint_set_pipe_cluster(struct checkpoint *c, const char *id) MR_MUST_CHECK;
 
-/* Writes it now. ERR_STATE_IO: the old one stays. */
+/*
+ * Writes it now, waiting for as long as we may act. On failure the old one stays, or it
+ * is not known which of the two is there. -EAGAIN: ZooKeeper is away (ERR_ZK_UNREACHABLE
+ * or ERR_ZK_UNKNOWN); later saves put it right.
+ */
 int checkpoint_save(struct checkpoint *c, const struct position *p, struct err *err) MR_MUST_CHECK;
 /*
  * Saves the ledger's position when it is not what was saved last (a first position is
  * saved before it moves) and the interval has passed since the last attempt. 1: saved;
- * 0: nothing to do; else -errno: called again, it tries again after the interval. `now`
- * is clock_boot().
+ * 0: nothing to do; -EAGAIN as above; else -errno: called again, it tries again after the
+ * interval. `now` is clock_boot().
  */
 int checkpoint_tick(struct checkpoint *c, const struct ledger *l, usec_t now,
 		    struct err *err) MR_MUST_CHECK;

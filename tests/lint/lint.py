@@ -40,7 +40,7 @@ ALLOWED = {
     **{stage: MODEL for stage in STAGES},
     "core/progress": MODEL + ["common/zk", "common/daemon"],
     "core/pipeline": MODEL + STAGES + ["common/zk"],
-    "core/preflight": MODEL + ["core/mysql", "core/pipe"],
+    "core/preflight": MODEL + ["core/mysql", "core/pipe", "core/pipeline"],
     "core/standby": CONTRACT + ["common/daemon", "common/zk"],
     "core": MODEL + STAGES + DAEMON + ["core/pipeline", "core/preflight", "core/standby",
                                        "common/seal"],

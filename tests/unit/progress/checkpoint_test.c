@@ -4,8 +4,8 @@
  */
 #include "common/contract/errors.h"
 #include "common/os/file.h"
-#include "core/progress/checkpoint.h"
 #include "core/progress/position_doc.h"
+#include "core/progress/state_folder.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -38,9 +38,9 @@ static int teardown(void **state)
 	return system(command);
 }
 
-static struct checkpoint_options options(const char *task, const char *uid)
+static struct state_folder_options options(const char *task, const char *uid)
 {
-	return (struct checkpoint_options){
+	return (struct state_folder_options){
 		.dir = dir,
 		.task = task,
 		.uid = uid,
@@ -52,10 +52,10 @@ static struct checkpoint_options options(const char *task, const char *uid)
 
 static struct checkpoint *open_as(const char *task, const char *uid)
 {
-	struct checkpoint_options o = options(task, uid);
+	struct state_folder_options o = options(task, uid);
 	struct checkpoint *c = NULL;
 	struct err err = {0};
-	if (checkpoint_open(&o, &c, &err) != 0)
+	if (state_folder_open(&o, &c, &err) != 0)
 		fail_msg("%s at %s", err.text, err.where);
 	return c;
 }
@@ -63,10 +63,10 @@ static struct checkpoint *open_as(const char *task, const char *uid)
 static void assert_open_fails(const char *task, const char *uid, const struct err_kind *kind,
 			      const char *part)
 {
-	struct checkpoint_options o = options(task, uid);
+	struct state_folder_options o = options(task, uid);
 	struct checkpoint *c = NULL;
 	struct err err = {0};
-	assert_true(checkpoint_open(&o, &c, &err) < 0);
+	assert_true(state_folder_open(&o, &c, &err) < 0);
 	assert_null(c);
 	if (err.kind != kind || !strstr(err.text, part))
 		fail_msg("%s (%s)", err.text, err.kind ? err.kind->code : "?");
@@ -156,7 +156,7 @@ static void test_first_start_and_again(void **state)
 	char cluster[64], uid[64];
 	assert_false(checkpoint_found(c));
 	assert_int_equal(checkpoint_epoch(c), 1);
-	snprintf(cluster, sizeof(cluster), "%s", checkpoint_cluster(c));
+	snprintf(cluster, sizeof(cluster), "%s", state_folder_cluster(c));
 	snprintf(uid, sizeof(uid), "%s", checkpoint_uid(c));
 	assert_int_equal(strlen(cluster), 16);
 	assert_int_equal(strlen(uid), 36);
@@ -169,7 +169,7 @@ static void test_first_start_and_again(void **state)
 
 	c = open_as("t", "");
 	assert_int_equal(checkpoint_epoch(c), 2);
-	assert_string_equal(checkpoint_cluster(c), cluster);
+	assert_string_equal(state_folder_cluster(c), cluster);
 	assert_string_equal(checkpoint_uid(c), uid);
 	assert_string_equal(checkpoint_source(c), UUID);
 	assert_int_equal(checkpoint_flavor(c), FLAVOR_MYSQL);
@@ -301,9 +301,9 @@ static void test_killed_while_saving(void **state)
 	for (int round = 0; round < 10; round++) {
 		pid_t child = fork();
 		if (child == 0) {
-			struct checkpoint_options o = options("t", "");
+			struct state_folder_options o = options("t", "");
 			struct checkpoint *c;
-			if (checkpoint_open(&o, &c, NULL) != 0)
+			if (state_folder_open(&o, &c, NULL) != 0)
 				_exit(1);
 			struct position p = {.flavor = FLAVOR_MYSQL, .at = {.file = "b.1"}};
 			for (p.at.pos = 4; p.at.pos < 1000000; p.at.pos++)
