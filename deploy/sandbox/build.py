@@ -14,12 +14,16 @@ BUILD = CHECKOUT / "build"
 # Named, because an environment's CC is not what the results are about.
 GCC = ("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_CXX_COMPILER=g++")
 CLANG = ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
+STRICT = "-DMR_WERROR=ON"
 FLAVORS = {
-    "release": (*GCC,),
-    "asan": (*GCC, "-DMR_SANITIZE=address,undefined"),
+    "release": (*GCC, STRICT),
+    "asan": (*GCC, STRICT, "-DMR_SANITIZE=address,undefined"),
     # fuzzer-no-link makes every library report its coverage, not just the targets.
-    "fuzz": (*CLANG, "-DMR_SANITIZE=address,undefined,fuzzer-no-link", "-DMR_FUZZ=ON"),
+    "fuzz": (*CLANG, STRICT, "-DMR_SANITIZE=address,undefined,fuzzer-no-link", "-DMR_FUZZ=ON"),
 }
+
+PROGRAMS = {"mr-core": "core", "mr-server": "server", "mr-monitor": "monitor",
+            "mrctl": "server/cli"}
 
 
 def folder(flavor: str) -> pathlib.Path:
@@ -29,7 +33,12 @@ def folder(flavor: str) -> pathlib.Path:
 
 def core(flavor: str = "release") -> pathlib.Path:
     """A flavour's mr-core."""
-    return folder(flavor) / "core/mr-core"
+    return program("mr-core", flavor)
+
+
+def program(name: str, flavor: str = "release") -> pathlib.Path:
+    """mr-core, mr-server, mr-monitor or mrctl of a flavour."""
+    return folder(flavor) / PROGRAMS[name] / name
 
 
 def build(flavor: str, progress: steps.Progress) -> None:

@@ -24,6 +24,8 @@ BUILD_PACKAGES = (
     "libdouble-conversion-dev",
 )
 TEST_PACKAGES = ("python3", "python3-venv", "kcat")
+# systemd-analyze, systemd-sysusers and systemd-tmpfiles are run on files; no service is.
+UNIT_TEST_PACKAGES = ("systemd", "strace")
 
 
 def missing_packages(packages) -> list[str]:

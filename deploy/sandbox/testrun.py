@@ -24,13 +24,13 @@ import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 # pylint: disable=wrong-import-position
-from sandbox import SandboxError, build, cli, host, paths, ports, steps  # noqa: E402
+from sandbox import SandboxError, build, cli, host, paths, ports, prometheus, steps  # noqa: E402
 from sandbox import stop_on_signals  # noqa: E402
 
 INTEGRATION = build.CHECKOUT / "tests/integration"
 SERVERS = tuple(kind for kind in cli.KINDS if kind != "zookeeper-3")
-PACKAGES = (*host.BUILD_PACKAGES, *host.TEST_PACKAGES, *host.CLIENT_PACKAGES,
-            *host.MAVEN_PACKAGES)
+PACKAGES = (*host.BUILD_PACKAGES, *host.TEST_PACKAGES, *host.UNIT_TEST_PACKAGES,
+            *host.CLIENT_PACKAGES, *host.MAVEN_PACKAGES)
 DISK_MB, MEMORY_MB = 5000, 3000
 RESULTS = build.BUILD / "test-results"
 FUZZ_SECONDS = 60
@@ -158,6 +158,7 @@ class Run:
     def _fetch(self) -> None:
         """Everything the integration tests need and that is not built here."""
         cli.fetch_all(SERVERS, self.progress.say)
+        prometheus.promtool(self.progress.say)
         self.python = _virtual_environment(self.progress)
 
     def _summary(self) -> int:
