@@ -62,7 +62,9 @@ enum start_kind {
 struct server_start {
 	enum start_kind kind;
 	struct binlog_pos at; /* START_FILE */
-	const char *gtid;     /* START_GTID: a set as text */
+	/* START_GTID: a set as text. START_FILE: "" or NULL, or what was executed there: it
+	 * counts, and not the file, where the server has GTIDs. */
+	const char *gtid;
 	usec_t time;	      /* START_TIME: since 1970 */
 };
 

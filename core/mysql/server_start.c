@@ -351,7 +351,9 @@ int server_resolve_start(struct source *s, const struct server_info *info,
 		rc = start_earliest(s, info, &p, err);
 		break;
 	case START_FILE:
-		rc = start_by_file(s, info, &start->at, &p, err);
+		rc = start->gtid && start->gtid[0] && info->gtids
+			     ? start_by_gtid(s, info, start->gtid, &p, err)
+			     : start_by_file(s, info, &start->at, &p, err);
 		break;
 	case START_GTID:
 		rc = start_by_gtid(s, info, start->gtid, &p, err);

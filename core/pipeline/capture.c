@@ -15,14 +15,11 @@
  * An episode is one life of the ring, the pipe and the source's thread. A producer that
  * cannot go on ends the episode; the next one starts at the safe position.
  */
-#include "core/pipeline/capture.h"
-
 #include "common/contract/errors.h"
 #include "common/os/log.h"
 #include "common/os/random.h"
-#include "core/pipeline/deliver.h"
+#include "core/pipeline/capture_priv.h"
 #include "core/pipeline/setup.h"
-#include "core/pipeline/source.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,36 +33,6 @@ enum {
 	REBUILD_MAX_MS = 10000,
 };
 
-struct capture {
-	struct capture_options o;
-	struct source_stop stop;
-	atomic_bool hurry;
-	struct source_stats source;
-	_Atomic(int) state; /* enum capture_state, but for RETRYING, which is derived */
-	atomic_bool pipe_away;
-
-	/* What outlives episodes. */
-	struct position safe; /* between episodes; within one the ledger has it */
-	size_t batch_bytes; /* what the broker was found to take; 0: the default */
-	unsigned rebuilds;  /* in a row */
-	bool rebuild;       /* the episode ended with a producer that could not go on */
-
-	/* The episode at hand; the lock lets capture_status() look at it. */
-	pthread_mutex_t lock;
-	struct ring *ring;
-	struct pipe *pipe;
-	struct ledger ledger;
-	bool ledger_live;
-	struct capture_status past; /* sums of ended episodes */
-	_Atomic int64_t last_ack;   /* boot clock; 0: nothing yet */
-};
-
-const char *capture_state_name(enum capture_state state)
-{
-	static const char *const names[] = {"STARTING", "RUNNING", "RETRYING", "FAILED", "STOPPED"};
-	return names[state];
-}
-
 int capture_new(const struct capture_options *o, struct capture **ret, struct err *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
@@ -75,7 +42,9 @@ int capture_new(const struct capture_options *o, struct capture **ret, struct er
 	c->stop.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&c->stop.lock, NULL);
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_mutex_init(&c->source.lock, NULL);
 	position_init(&c->safe, FLAVOR_MYSQL);
+	position_init(&c->shown, FLAVOR_MYSQL);
 	if (c->stop.fd < 0) {
 		int rc = -errno;
 		capture_free(c);
@@ -90,10 +59,12 @@ void capture_free(struct capture *c)
 	if (!c)
 		return;
 	position_clear(&c->safe);
+	position_clear(&c->shown);
 	if (c->stop.fd >= 0)
 		close(c->stop.fd);
 	pthread_mutex_destroy(&c->stop.lock);
 	pthread_mutex_destroy(&c->lock);
+	pthread_mutex_destroy(&c->source.lock);
 	free(c);
 }
 
@@ -117,71 +88,6 @@ void capture_stop(struct capture *c, bool hurry)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* ---------------------------------------------------------------- status */
-
-/* Age of what the source has and the pipe has not, by the source's clock. */
-static usec_t lag_of(const struct capture *c, uint64_t delivered, usec_t commit_time)
-{
-	usec_t now = clock_wall();
-	uint64_t read = atomic_load(&c->source.groups);
-	usec_t event = atomic_load(&c->source.last_event);
-	usec_t heartbeat = atomic_load(&c->source.last_heartbeat);
-	if (!event && !heartbeat)
-		return -1;
-	if (delivered < read && commit_time)
-		return now > commit_time ? now - commit_time : 0;
-	if (atomic_load(&c->source.away))
-		return -1; /* what the source has by now, nobody can say */
-	/* All that was read is delivered. A heartbeat behind the last event: idle. */
-	if (heartbeat > event)
-		return 0;
-	usec_t lag = atomic_load(&c->source.read_lag);
-	return lag > 0 ? lag : 0;
-}
-
-void capture_status(struct capture *c, struct capture_status *ret)
-{
-	pthread_mutex_lock(&c->lock);
-	*ret = c->past;
-	struct ledger_stats l = {0};
-	if (c->ledger_live)
-		l = ledger_stats_read(&c->ledger);
-	if (c->pipe) {
-		struct pipe_stats p;
-		pipe_stats(c->pipe, &p);
-		ret->pipe_errors += p.errors;
-	}
-	pthread_mutex_unlock(&c->lock);
-	ret->rows += l.rows;
-	ret->messages += l.messages;
-	ret->bytes += l.bytes;
-	ret->transactions += l.groups;
-	ret->in_flight = l.in_flight;
-	ret->lag = lag_of(c, ret->transactions, l.commit_time);
-	ret->last_event = atomic_load(&c->source.last_event);
-	ret->last_heartbeat = atomic_load(&c->source.last_heartbeat);
-	usec_t first = atomic_load(&c->source.first_event);
-	usec_t last_ack = atomic_load(&c->last_ack);
-	if (first)
-		ret->busy = (last_ack > first ? last_ack : clock_boot()) - first;
-	ret->state = (enum capture_state)atomic_load(&c->state);
-	if (ret->state == CAPTURE_RUNNING &&
-	    (atomic_load(&c->source.away) || atomic_load(&c->pipe_away)))
-		ret->state = CAPTURE_RETRYING;
-	if (ret->state == CAPTURE_STARTING && atomic_load(&c->source.away))
-		ret->state = CAPTURE_RETRYING;
-}
-
-static void pipe_state_changed(void *ctx, enum pipe_state state, const char *reason)
-{
-	struct capture *c = ((struct deliver *)ctx)->owner;
-	atomic_store(&c->pipe_away, state == PIPE_AWAY);
-	if (state == PIPE_AWAY)
-		log_warn("the pipe is away, waiting for it: %s", reason);
-	else
-		log_info("the pipe is back");
-}
-
 /* ---------------------------------------------------------------- episodes */
 
 /* Adds what an episode delivered to the sums, and remembers the safe position. */
@@ -201,6 +107,7 @@ static int close_books(struct capture *c)
 	c->ledger_live = false;
 	pthread_mutex_unlock(&c->lock);
 	int rc = ledger_position(&c->ledger, &c->safe);
+	capture_show_position(c, &c->safe);
 	if (l.moves)
 		c->rebuilds = 0;
 	return rc;
@@ -213,7 +120,7 @@ static int open_pipe(struct capture *c, struct deliver *d, struct err *err)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a pipe");
 	setup.options.batch_bytes = c->batch_bytes;
 	struct pipe_callbacks callbacks = {
-		.ctx = d, .ack = deliver_ack, .state = pipe_state_changed};
+		.ctx = d, .ack = deliver_ack, .state = capture_pipe_state};
 	struct pipe *pipe;
 	int rc = pipe_open(&setup.options, &callbacks, &pipe, err);
 	setup_pipe_free(&setup);
@@ -236,7 +143,7 @@ static int run_threads(struct capture *c, struct deliver *d, struct source_threa
 		return err_set(err, rc, ERR_INTERNAL, "no thread for the source");
 	atomic_store(&c->state, CAPTURE_RUNNING);
 	rc = deliver_run(d, err);
-	c->rebuild = rc < 0 && err->kind && err->kind->class == ERR_CLASS_RETRY;
+	c->rebuild = rc < 0 && !d->unsaved && err->kind && err->kind->class == ERR_CLASS_RETRY;
 	/* When delivering failed, the source is still reading: end it. */
 	ring_close(c->ring);
 	pthread_mutex_lock(&c->stop.lock);
@@ -258,6 +165,8 @@ static int run_threads(struct capture *c, struct deliver *d, struct source_threa
 	if (rc == 0 && source->rc < 0) {
 		rc = source->rc;
 		*err = source->err;
+		if (err->kind && err->kind->class == ERR_CLASS_DATA)
+			capture_note_failure(c, &source->failure);
 	}
 	return rc;
 }
@@ -273,6 +182,7 @@ static int run_episode(struct capture *c, struct err *err)
 		.until = &c->o.until,
 		.fail_fast = c->o.fail_fast,
 		.identity = checkpoint_source(c->o.checkpoint),
+		.start_time = c->start_time,
 	};
 	struct deliver d = {
 		.owner = c,
@@ -314,8 +224,11 @@ static int run_episode(struct capture *c, struct err *err)
 		c->pipe = NULL;
 		pthread_mutex_unlock(&c->lock);
 		struct record *failed = rc < 0 ? pipe_failed_record(pipe) : NULL;
+		struct capture_failure failure = {0};
 		pipe_close(pipe);
-		deliver_drop(&d, failed, err);
+		deliver_drop(&d, failed, &failure, err);
+		if (failure.at.file[0])
+			capture_note_failure(c, &failure);
 		source_thread_fini(&source);
 	}
 	pthread_mutex_lock(&c->lock);
@@ -329,38 +242,67 @@ static int run_episode(struct capture *c, struct err *err)
 
 /* ---------------------------------------------------------------- the capture */
 
-/* Where to begin: the saved position, else what the document says, saved at once. */
-static int find_start(struct capture *c, struct err *err)
+/* Where a task begins that has no position, or was given another one; saved at once. */
+static int resolve_start(struct capture *c, const struct server_start *start, struct err *err)
 {
 	struct checkpoint *k = c->o.checkpoint;
-	if (checkpoint_found(k)) {
-		position_clear(&c->safe);
-		position_init(&c->safe, checkpoint_flavor(k));
-		int rc = checkpoint_load(k, &c->safe, err);
-		if (rc == 0)
-			log_info("resuming behind %s:%llu", c->safe.at.file,
-				 (unsigned long long)c->safe.at.pos);
+	char identity[64];
+	int rc = source_find_start(c->o.task, start, &c->stop, &c->safe, identity, err);
+	if (rc == 0 && checkpoint_set_source(k, identity) < 0)
+		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the position");
+	/*
+	 * Saved before anything is read: a crash before the first commit must not resolve
+	 * `latest` again, later.
+	 */
+	return rc < 0 ? rc : checkpoint_save(k, &c->safe, err);
+}
+
+/* Makes the position ours and learns it: the saved one, else what the document says. */
+static int take_position(struct capture *c, struct err *err)
+{
+	struct checkpoint *k = c->o.checkpoint;
+	struct server_start start;
+	int rc = c->claimed ? 0 : checkpoint_claim(k, err);
+	if (rc < 0)
 		return rc;
-	}
+	c->claimed = true;
+	rc = setup_start(c->o.task, checkpoint_control(k), checkpoint_ordered(k), &start, err);
+	if (rc < 0)
+		return rc;
+	c->start_time = start.time;
+	if (!checkpoint_found(k) || checkpoint_ordered(k))
+		return resolve_start(c, &start, err);
+	position_clear(&c->safe);
+	position_init(&c->safe, checkpoint_flavor(k));
+	rc = checkpoint_load(k, &c->safe, err);
+	if (rc == 0)
+		log_info("resuming behind %s:%llu", c->safe.at.file,
+			 (unsigned long long)c->safe.at.pos);
+	return rc;
+}
+
+/* The same, as often as the source or ZooKeeper are away. */
+static int find_start(struct capture *c, struct err *err)
+{
 	for (unsigned attempt = 0;; attempt++) {
-		char identity[64];
-		int rc = source_find_start(c->o.task, &c->stop, &c->safe, identity, err);
-		if (rc == 0 && checkpoint_set_source(k, identity) < 0)
-			rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the position");
-		/*
-		 * Saved before anything is read: a crash before the first commit must not
-		 * resolve `latest` again, later.
-		 */
-		if (rc == 0)
-			return checkpoint_save(k, &c->safe, err);
-		if (atomic_load(&c->stop.stopping)) {
+		int rc = take_position(c, err);
+		if (rc == 0) {
+			capture_hold(c, NULL);
+			capture_show_position(c, &c->safe);
+			return 0;
+		}
+		if (atomic_load(&c->stop.stopping) && rc != -ENOMEM &&
+		    !checkpoint_is_lost(c->o.checkpoint)) {
 			err_clear(err);
 			return -ECANCELED;
 		}
-		if (c->o.fail_fast || err->kind->class != ERR_CLASS_RETRY)
+		if (c->o.fail_fast || !err->kind || err->kind->class != ERR_CLASS_RETRY ||
+		    checkpoint_is_lost(c->o.checkpoint))
 			return rc;
-		if (!atomic_exchange(&c->source.away, true))
-			log_err(LOG_LEVEL_WARN, "the source is away, waiting for it", err);
+		if (rc == -EAGAIN)
+			capture_hold(c, err);
+		else
+			source_away(&c->source, "the source is away, waiting for it", err);
 		int ms = attempt < 7 ? 100 << attempt : 10000;
 		struct pollfd pfd = {.fd = c->stop.fd, .events = POLLIN};
 		poll(&pfd, 1, ms / 2 + (int)random_below((uint64_t)ms / 2));

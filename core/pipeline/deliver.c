@@ -3,6 +3,7 @@
 
 #include "common/contract/errors.h"
 #include "common/os/log.h"
+#include "core/pipeline/capture_priv.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,6 +14,7 @@ enum {
 	NAP_MS = 1000,        /* the pipe wants to be served once a second */
 	NAP_REFUSED_MS = 100, /* while the pipe takes nothing */
 	GRACE_MS = 300,       /* for the source's thread to finish the group it publishes */
+	SHOW_MS = 100,        /* between copies of the position for other threads */
 };
 
 void deliver_ack(void *ctx, struct record *r)
@@ -44,6 +46,23 @@ static int hand_over(struct deliver *d, struct err *err)
 	return n;
 }
 
+/*
+ * The courtesy clock: 1, or 0 while nothing may be handed over or saved, or why it never
+ * may again.
+ */
+static int may_act(struct deliver *d, struct err *err)
+{
+	struct err why = {0};
+	int rc = checkpoint_may_act(d->checkpoint, &why);
+	if (rc >= 0) {
+		capture_hold(d->owner, rc == 0 ? &why : NULL);
+		return rc;
+	}
+	d->unsaved = true;
+	*err = why;
+	return rc;
+}
+
 /* Saves what is safe, if it is time (or `now_or_never`). */
 static int save(struct deliver *d, bool now_or_never, struct err *err)
 {
@@ -54,7 +73,31 @@ static int save(struct deliver *d, bool now_or_never, struct err *err)
 		return rc;
 	rc = now_or_never ? checkpoint_flush(d->checkpoint, d->ledger, err)
 			  : checkpoint_tick(d->checkpoint, d->ledger, clock_boot(), err);
+	if (rc == -EAGAIN && !now_or_never) {
+		if (!d->late)
+			log_err(LOG_LEVEL_WARN, "the position is saved later", err);
+		d->late = true;
+		err_clear(err);
+		return 0;
+	}
+	if (rc > 0 && d->late) {
+		log_info("the position is saved again");
+		d->late = false;
+	}
+	d->unsaved = rc < 0;
 	return rc < 0 ? rc : 0;
+}
+
+/* Lets other threads see the position, not more often than they look. */
+static void show(struct deliver *d, bool moved)
+{
+	d->stale |= moved;
+	usec_t now = d->stale ? clock_boot() : 0;
+	if (!d->stale || now - d->shown < SHOW_MS * USEC_PER_MSEC)
+		return;
+	d->shown = now;
+	d->stale = false;
+	capture_show_position(d->owner, &d->ledger->safe);
 }
 
 /* Sleeps until the ring or the pipe has something, or the next save is due. */
@@ -68,7 +111,7 @@ static void nap(struct deliver *d, bool refused)
 		{.fd = ring_fd(d->ring), .events = POLLIN},
 	};
 	/* With a record pending, or no more to come, only the pipe can bring anything. */
-	if (d->pending || ring_closed(d->ring)) {
+	if (refused || ring_closed(d->ring)) {
 		poll(fds, 1, ms < NAP_REFUSED_MS ? ms : NAP_REFUSED_MS);
 		return;
 	}
@@ -90,19 +133,25 @@ int deliver_run(struct deliver *d, struct err *err)
 	for (;;) {
 		/* Read before the ring: what was published before it is then seen. */
 		bool done = atomic_load(d->source_done);
-		int taken = hand_over(d, err);
+		int may = may_act(d, err);
+		if (may < 0)
+			return may;
+		int taken = may ? hand_over(d, err) : 0;
 		int rc = taken < 0 ? taken : pipe_serve(d->pipe, 0, err);
 		int moved = ledger_advance(d->ledger, d->ring);
+		show(d, moved > 0);
 		if (rc >= 0 && moved < 0)
 			rc = err_set(err, moved, ERR_MEMORY, "no memory for the position");
 		bool saving = rc >= 0;
-		if (saving)
+		if (saving && may)
 			rc = save(d, false, err);
 		if (rc < 0) {
 			/* The first failure is the one to tell; what is safe is saved all the same. */
 			struct err second = {0};
-			if (!saving && save(d, true, &second) < 0)
+			if (!saving && save(d, true, &second) < 0) {
 				log_err(LOG_LEVEL_ERROR, "saving the position", &second);
+				d->unsaved = false; /* not why it ends */
+			}
 			return rc;
 		}
 		if (done && all_delivered(d))
@@ -123,16 +172,19 @@ int deliver_run(struct deliver *d, struct err *err)
 			usec_t now = clock_boot();
 			if (!quiet_since || (*d->reached && !atomic_load(d->stopping)))
 				quiet_since = now;
-			if (now - quiet_since > d->patience || atomic_load(d->hurry)) {
+			/* While nothing may be handed over a stop has nothing to wait for. */
+			if (now - quiet_since > d->patience || atomic_load(d->hurry) ||
+			    (!may && atomic_load(d->stopping))) {
 				rc = save(d, true, err);
 				return rc < 0 ? rc : -ETIMEDOUT;
 			}
 		}
-		nap(d, d->pending != NULL);
+		nap(d, d->pending != NULL || !may);
 	}
 }
 
-void deliver_drop(struct deliver *d, const struct record *failed, struct err *err)
+void deliver_drop(struct deliver *d, const struct record *failed, struct capture_failure *where,
+		  struct err *err)
 {
 	struct record_group group = {.gtid = d->ledger->group_gtid,
 				     .start = d->ledger->group_start};
@@ -143,14 +195,14 @@ void deliver_drop(struct deliver *d, const struct record *failed, struct err *er
 			group = *record_as_group(r);
 		} else if (r->kind == RECORD_MESSAGE) {
 			if (r == failed) {
-				char gtid[GTID_TEXT_MAX];
-				gtid_format(&group.gtid, gtid);
+				where->at = group.start;
+				gtid_format(&group.gtid, where->gtid);
 				err_locate(err,
 					   "row change %llu of the transaction that begins at "
 					   "%.120s:%llu%s%s",
 					   (unsigned long long)r->row, group.start.file,
 					   (unsigned long long)group.start.pos,
-					   gtid[0] ? ", GTID " : "", gtid);
+					   where->gtid[0] ? ", GTID " : "", where->gtid);
 			}
 			if (r->flags & RECORD_OUTSIDE)
 				free(r->outside);

@@ -11,12 +11,11 @@
 
 #include "common/os/ring.h"
 #include "core/pipe/pipe.h"
+#include "core/pipeline/capture.h"
 #include "core/progress/checkpoint.h"
 #include "core/progress/ledger.h"
 
 #include <stdatomic.h>
-
-struct capture;
 
 struct deliver {
 	struct capture *owner; /* for capture.c's own callbacks */
@@ -42,6 +41,10 @@ struct deliver {
 	_Atomic int64_t *last_ack; /* boot clock of the last progress */
 
 	struct record *pending; /* taken from the ring, not by the pipe yet */
+	usec_t shown;           /* when the position was shown last */
+	bool stale;             /* it has moved since */
+	bool late;              /* the last save could not be done, and that was logged */
+	bool unsaved;           /* deliver_run() ended because of the checkpoint */
 };
 
 /* The ack callback for pipe_open(); ctx is the struct deliver. */
@@ -50,15 +53,17 @@ void deliver_ack(void *ctx, struct record *r);
 /*
  * Works until the source is done and everything is acknowledged and saved (0), patience
  * ran out (-ETIMEDOUT: what was not acknowledged will be sent again), or the pipe or
- * the checkpoint failed. In each case the safe position was saved, if that was possible.
+ * the checkpoint failed (`unsaved`). In each case the safe position was saved, if that was
+ * possible. While the checkpoint says that we may not act, nothing is handed over.
  */
 int deliver_run(struct deliver *d, struct err *err) MR_MUST_CHECK;
 
 /*
  * After pipe_close() and the end of the source's thread: frees what the records left in
  * the ring own. If `failed` is one of them, says in err which row of which transaction
- * it was.
+ * it was, and fills *where.
  */
-void deliver_drop(struct deliver *d, const struct record *failed, struct err *err);
+void deliver_drop(struct deliver *d, const struct record *failed, struct capture_failure *where,
+		  struct err *err);
 
 #endif

@@ -1,8 +1,89 @@
 /* setup.c - see setup.h. */
 #include "core/pipeline/setup.h"
 
+#include "common/contract/errors.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+void setup_source_options(const struct task *task, size_t host, struct source_options *ret)
+{
+	const struct task_source *s = &task->source;
+	*ret = (struct source_options){
+		.host = s->hosts[host].host,
+		.port = s->hosts[host].port,
+		.user = s->user,
+		.password = s->password.text,
+		.tls = {.mode = (enum source_tls_mode)s->tls.mode,
+			.ca = s->tls.ca.text,
+			.cert = s->tls.cert.text,
+			.key = s->tls.key.text},
+	};
+}
+
+void setup_replica_name(const struct task *task, const char *hostname,
+			char out[SETUP_REPLICA_NAME_MAX])
+{
+	/* One of them may be too long for both: each keeps at least half. */
+	int half = (SETUP_REPLICA_NAME_MAX - 2) / 2, host = (int)strlen(hostname);
+	int room = SETUP_REPLICA_NAME_MAX - 2 - (host < half ? host : half);
+	snprintf(out, SETUP_REPLICA_NAME_MAX, "%.*s@%s", room, task->name, hostname);
+}
+
+static void task_start(const struct task *task, struct server_start *ret)
+{
+	static const enum start_kind kinds[] = {
+		[TASK_START_LATEST] = START_LATEST, [TASK_START_EARLIEST] = START_EARLIEST,
+		[TASK_START_FILE] = START_FILE,     [TASK_START_GTID] = START_GTID,
+		[TASK_START_TIME] = START_TIME,
+	};
+	*ret = (struct server_start){
+		.kind = kinds[task->source.start],
+		.gtid = task->source.start_gtid,
+		.time = task->source.start_time,
+		.at.pos = task->source.start_pos,
+	};
+	if (task->source.start_file)
+		snprintf(ret->at.file, sizeof(ret->at.file), "%s", task->source.start_file);
+}
+
+static int control_start(const struct control_doc *c, struct server_start *ret, struct err *err)
+{
+	static const enum start_kind kinds[] = {
+		[CONTROL_LATEST] = START_LATEST, [CONTROL_EARLIEST] = START_EARLIEST,
+		[CONTROL_FILE] = START_FILE,     [CONTROL_GTID] = START_GTID,
+		[CONTROL_TIME] = START_TIME,
+	};
+	*ret = (struct server_start){
+		.kind = kinds[c->position.start],
+		.gtid = c->position.gtid,
+		.at.pos = c->position.pos,
+	};
+	snprintf(ret->at.file, sizeof(ret->at.file), "%s", c->position.file);
+	if (c->position.start == CONTROL_TIME && task_parse_time(c->position.time, &ret->time) < 0)
+		return err_set_at(err, -EINVAL, ERR_DOCUMENT_INVALID, "position.time",
+				  "control document: 'position.time' is not a time: %.60s",
+				  c->position.time);
+	return 0;
+}
+
+int setup_start(const struct task *task, const struct control_doc *control, bool ordered,
+		struct server_start *ret, struct err *err)
+{
+	task_start(task, ret);
+	if (!control || control->reset == 0 || control->position.start == CONTROL_KEEP)
+		return 0;
+	struct server_start theirs;
+	int rc = control_start(control, &theirs, err);
+	if (rc < 0)
+		return rc;
+	if (ordered)
+		*ret = theirs;
+	else
+		ret->time = theirs.time;
+	return 0;
+}
 
 void setup_envelope_options(const struct task *task, struct envelope_options *ret)
 {

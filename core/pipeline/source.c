@@ -22,21 +22,6 @@ enum {
 	BACKOFF_MAX_MS = 10000,
 };
 
-void source_options_of(const struct task *task, size_t host, struct source_options *ret)
-{
-	const struct task_source *s = &task->source;
-	*ret = (struct source_options){
-		.host = s->hosts[host].host,
-		.port = s->hosts[host].port,
-		.user = s->user,
-		.password = s->password.text,
-		.tls = {.mode = (enum source_tls_mode)s->tls.mode,
-			.ca = s->tls.ca.text,
-			.cert = s->tls.cert.text,
-			.key = s->tls.key.text},
-	};
-}
-
 /* ------------------------------------------------------- connections and stops */
 
 /*
@@ -47,7 +32,7 @@ static int open_source(const struct task *task, size_t host, struct source_stop 
 		       struct source **slot, struct source **ret, struct err *err)
 {
 	struct source_options o;
-	source_options_of(task, host, &o);
+	setup_source_options(task, host, &o);
 	struct source *s;
 	int rc = source_new(&o, &s, err);
 	if (rc < 0)
@@ -165,15 +150,16 @@ static bool target_reached(const struct source_thread *t, const struct binlog_po
 
 static int start_dump(struct source_thread *t, const struct position *from, struct err *err)
 {
-	char hostname[PROCESS_HOSTNAME_MAX];
+	char hostname[PROCESS_HOSTNAME_MAX], shown[SETUP_REPLICA_NAME_MAX];
 	process_hostname(hostname);
+	setup_replica_name(t->task, hostname, shown);
 	bool bounded = t->until->kind != UNTIL_STOPPED;
 	struct dump_options o = {
 		.server = &t->server,
 		.from = from,
 		.server_id = (uint32_t)t->task->source.server_id,
 		.uuid = t->uuid,
-		.hostname = hostname,
+		.hostname = shown,
 		.heartbeat = (bounded ? HEARTBEAT_UNTIL_MS : HEARTBEAT_MS) * USEC_PER_MSEC,
 	};
 	uint32_t id;
@@ -301,6 +287,15 @@ static bool ended(struct source_thread *t, const struct step *step)
 	return false;
 }
 
+/* Which transaction could not be processed: the one at hand, or what follows the last. */
+static void note_failure(struct source_thread *t, bool in_group)
+{
+	t->failure = (struct capture_failure){.at = in_group ? t->stream.group.start
+							     : t->stream.at};
+	if (in_group)
+		gtid_format(&t->stream.group.gtid, t->failure.gtid);
+}
+
 /* Reads until stopped, until the target (0), or a failure. */
 static int read_dump(struct source_thread *t, struct err *err)
 {
@@ -311,12 +306,17 @@ static int read_dump(struct source_thread *t, struct err *err)
 		if (rc == 0)
 			rc = err_set(err, -EPIPE, ERR_SOURCE_LOST, "%s ended the stream",
 				     source_name(t->dump));
-		if (rc > 0)
+		if (rc > 0) {
 			rc = stream_feed(&t->stream, bytes.p, bytes.len, &step, err);
+			if (rc < 0)
+				note_failure(t, t->stream.in_group);
+		}
 		if (rc == 0) {
 			note_time(t, &step);
 			note_progress(t, &step);
 			rc = groups_step(t, &step, err);
+			if (rc < 0)
+				note_failure(t, true);
 		}
 		if (rc < 0)
 			return rc;
@@ -335,6 +335,24 @@ static int read_dump(struct source_thread *t, struct err *err)
 }
 
 /* ------------------------------------------------------- the thread */
+
+bool source_away(struct source_stats *stats, const char *what, const struct err *why)
+{
+	pthread_mutex_lock(&stats->lock);
+	stats->why = *why;
+	pthread_mutex_unlock(&stats->lock);
+	if (atomic_exchange(&stats->away, true))
+		return false;
+	log_err(LOG_LEVEL_WARN, what, why);
+	return true;
+}
+
+void source_why(struct source_stats *stats, struct err *ret)
+{
+	pthread_mutex_lock(&stats->lock);
+	*ret = stats->why;
+	pthread_mutex_unlock(&stats->lock);
+}
 
 /* Waits before the next attempt; false when stopped meanwhile. */
 static bool back_off(struct source_thread *t)
@@ -376,8 +394,8 @@ static bool try_again(struct source_thread *t, const struct err *err)
 	if (t->fail_fast && !atomic_load(&t->stats->connected) &&
 	    t->attempts + 1 >= t->task->source.nhosts)
 		return false;
-	if (!atomic_exchange(&t->stats->away, true))
-		log_err(LOG_LEVEL_WARN, "the source is away, waiting for it", err);
+	if (source_away(t->stats, "the source is away, waiting for it", err))
+		;
 	else if (refused && t->attempts <= t->task->source.nhosts)
 		log_err(LOG_LEVEL_WARN, "this source will not do, another is tried", err);
 	else
@@ -449,7 +467,7 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	t->publish.pipe = t->pipe;
 	t->publish.queue = &t->queue;
 	if (t->read.before_start)
-		t->from_time = t->task->source.start_time;
+		t->from_time = t->start_time;
 	return 0;
 }
 
@@ -467,22 +485,10 @@ void source_thread_fini(struct source_thread *t)
 	position_clear(&t->read);
 }
 
-int source_find_start(const struct task *task, struct source_stop *stop, struct position *ret,
-		      char identity[64], struct err *err)
+int source_find_start(const struct task *task, const struct server_start *start,
+		      struct source_stop *stop, struct position *ret, char identity[64],
+		      struct err *err)
 {
-	static const enum start_kind kinds[] = {
-		[TASK_START_LATEST] = START_LATEST, [TASK_START_EARLIEST] = START_EARLIEST,
-		[TASK_START_FILE] = START_FILE,     [TASK_START_GTID] = START_GTID,
-		[TASK_START_TIME] = START_TIME,
-	};
-	struct server_start start = {
-		.kind = kinds[task->source.start],
-		.gtid = task->source.start_gtid,
-		.time = task->source.start_time,
-		.at.pos = task->source.start_pos,
-	};
-	if (task->source.start_file)
-		snprintf(start.at.file, sizeof(start.at.file), "%s", task->source.start_file);
 	struct source *s = NULL;
 	struct server_info server;
 	int rc = -1;
@@ -500,8 +506,8 @@ int source_find_start(const struct task *task, struct source_stop *stop, struct 
 	if (rc == 0) {
 		position_clear(ret);
 		position_init(ret, server.flavor);
-		rc = server_resolve_start(s, &server, &start, ret, err);
-		ret->before_start = start.kind == START_TIME;
+		rc = server_resolve_start(s, &server, start, ret, err);
+		ret->before_start = start->kind == START_TIME;
 	}
 	if (rc == 0)
 		rc = server_check_position(s, &server, ret, err);

@@ -45,7 +45,13 @@ struct source_stats {
 	_Atomic uint64_t groups;        /* marks put in the queue */
 	atomic_bool connected;
 	atomic_bool away;
+	pthread_mutex_t lock;
+	struct err why; /* under the lock: why it is away */
 };
+
+/* The source is away: noted, and logged when that is news. True: it is. */
+bool source_away(struct source_stats *stats, const char *what, const struct err *why);
+void source_why(struct source_stats *stats, struct err *ret);
 
 struct source_thread {
 	/* Set by capture.c before the thread starts; borrowed. */
@@ -57,10 +63,12 @@ struct source_thread {
 	const struct until *until;
 	bool fail_fast;
 	const char *identity; /* of the server the position is of; "": not known */
+	usec_t start_time;    /* of a start by time that is not reached yet */
 	struct position read; /* owned; starts as the safe position */
 	atomic_bool done;     /* the thread has put its last record */
 	int rc;               /* valid once done: 0, or why it ended */
 	struct err err;
+	struct capture_failure failure; /* the transaction that `err` is about */
 
 	/* The thread's own. */
 	struct source *dump;
@@ -94,10 +102,9 @@ void source_thread_fini(struct source_thread *t);
 /* The thread: works until stopped, `until`, or a failure; then sets done and closes the ring. */
 void *source_thread_main(void *arg);
 
-/* The task's source number `host` as the connection wants it. */
-void source_options_of(const struct task *task, size_t host, struct source_options *ret);
-/* The start position of a task that has none saved: connects, checks, resolves `start`. */
-int source_find_start(const struct task *task, struct source_stop *stop,
-		      struct position *ret, char identity[64], struct err *err) MR_MUST_CHECK;
+/* Where `start` is: connects, checks, resolves it. The position is the end of a group. */
+int source_find_start(const struct task *task, const struct server_start *start,
+		      struct source_stop *stop, struct position *ret, char identity[64],
+		      struct err *err) MR_MUST_CHECK;
 
 #endif

@@ -33,8 +33,8 @@ int checkpoint_claim(struct checkpoint *c, struct err *err) MR_MUST_CHECK;
 
 /*
  * Whether messages may be handed over and positions be saved (rule 10): 1; or 0, not at
- * the moment: nothing is lost, ask again; or -errno, no more, when another has taken over
- * or may have:
+ * the moment (err says why): nothing is lost, ask again; or -errno, no more, when another
+ * has taken over or may have:
  *   ERR_ZK_EXPIRED        our session is over
  *   ERR_ZK_GONE           our instance's node is gone, or a later epoch or reset has claimed
  *   ERR_POSITION_CONFLICT lastCommit was changed by something that is no instance

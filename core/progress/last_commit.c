@@ -77,6 +77,14 @@ static int expired(struct last_commit *l, struct err *err)
 			    "the session that this instance's node belonged to is over");
 }
 
+/* The courtesy clock has run out, or there is no connection to try with. */
+static int away(struct last_commit *l, struct err *err)
+{
+	return err_set_at(err, -EAGAIN, ERR_ZK_UNREACHABLE, l->base.path,
+			  "ZooKeeper does not answer this instance in time: nothing is handed over "
+			  "or saved until it does");
+}
+
 static int may_act(struct checkpoint *c, struct err *err)
 {
 	struct last_commit *l = of(c);
@@ -87,19 +95,10 @@ static int may_act(struct checkpoint *c, struct err *err)
 	}
 	if (zk_session_id(l->zk) != l->session)
 		return expired(l, err);
-	return zk_may_act(l->zk);
-}
-
-/* The courtesy clock has run out, or there is no connection to try with. */
-static int away(struct last_commit *l, struct err *err)
-{
-	err_set_at(err, -EAGAIN, ERR_ZK_UNREACHABLE, l->base.path,
-		   "ZooKeeper has not answered this instance for %lld ms: nothing is handed over "
-		   "or saved until it does",
-		   (long long)((clock_boot() - zk_may_act_until(l->zk) +
-				zk_session_timeout(l->zk) * 2 / 3) /
-			       USEC_PER_MSEC));
-	return -EAGAIN;
+	if (zk_may_act(l->zk))
+		return 1;
+	away(l, err);
+	return 0;
 }
 
 /* How long an operation may wait: never beyond the time that we may act. */
