@@ -3,8 +3,8 @@
  *
  * The session's events come through zk_fd() and zk_dispatch(); signals through
  * signals_fd(); the root is found by a thread (root.h), which ends through an eventfd.
- * The root is looked for again with each new session, and every few seconds it is seen
- * whether it is still there: a person, or a restored ensemble, may have taken it away.
+ * The root is looked for again with each new session, and read every few seconds: a
+ * person, or a restored ensemble, may have taken it away or put another in its place.
  */
 #include "common/daemon/daemon.h"
 
@@ -118,19 +118,23 @@ static int root_found(sd_event_source *source, int fd, uint32_t revents, void *a
 static void root_looked_at(void *ctx, const struct zk_reply *reply)
 {
 	struct daemon *d = ctx;
+	struct root now;
 	d->look = NULL;
-	if (reply->rc == 0 && !reply->exists) {
+	if (reply->rc == -ENOENT)
 		log_warn("the tree's root %s is gone: making it anew for cluster %s", PATHS_ROOT,
 			 d->root.cluster);
-		start_finding(d);
-	}
+	else if (reply->rc < 0 || (root_parse(reply->data, reply->len, &now, NULL) == 0 &&
+				   strcmp(now.cluster, d->root.cluster) == 0))
+		return;
+	/* It fails where the root is another's, and the process ends with the reason. */
+	start_finding(d);
 }
 
 static usec_t look_at_root(void *ctx)
 {
 	struct daemon *d = ctx;
 	if (d->ready && !d->finding && !d->look && d->state != ZK_EXPIRED)
-		d->look = zk_exists_async(d->zk, PATHS_ROOT, root_looked_at, d);
+		d->look = zk_get_async(d->zk, PATHS_ROOT, root_looked_at, d);
 	return ROOT_LOOK_EVERY_S * USEC_PER_SEC;
 }
 

@@ -1,0 +1,104 @@
+"""The root of the tree: made once, kept, and never mistaken for another (common/daemon)."""
+
+import json
+
+import pytest
+
+from harness.cluster import ROOT
+from harness.waiting import wait_until
+
+
+def root_of(cluster) -> dict:
+    """What the root says."""
+    return json.loads(cluster.tree.get(ROOT))
+
+
+@pytest.mark.sanitize
+def test_daemons_that_start_at_once_agree(cluster):
+    """The chroot does not exist; six processes make it, and one cluster comes of it."""
+    daemons = ([cluster.core(start=False) for _ in range(2)]
+               + [cluster.server(start=False) for _ in range(2)]
+               + [cluster.monitor(start=False) for _ in range(2)])
+    for each in daemons:
+        each.start(wait=False)
+    for each in daemons:
+        each.wait_ready()
+    made = root_of(cluster)
+    assert made["format"] == 1 and len(made["cluster"]) == 16
+    for each in daemons:
+        each.wait_for_log(f"in cluster {made['cluster']}")
+    for folder, kind in (("machines", "core"), ("servers", "server"), ("monitors", "monitor")):
+        nodes = wait_until(lambda folder=folder: len(found := cluster.tree.children(
+            f"{ROOT}/{folder}")) == 2 and found, 10, f"two in {folder}")
+        for node in nodes:
+            document = cluster.tree.json(f"{ROOT}/{folder}/{node}")
+            assert document["program"] == f"mr-{kind}"
+            assert node.startswith(document["hostname"] + "-")
+            assert document["format_min"] <= made["format"] <= document["format_max"]
+            assert document["rss_bytes"] > 0 and document["cpus"] >= 1
+    # A clean end takes the announcement along at once.
+    assert daemons[0].end() == 0
+    assert len(cluster.tree.children(f"{ROOT}/machines")) == 1
+
+
+@pytest.mark.sanitize
+def test_a_root_that_is_deleted_is_made_again(cluster):
+    """By hand, under living daemons: the cluster keeps its id, the processes their nodes."""
+    core, server = cluster.core(), cluster.server()
+    before = root_of(cluster)
+    cluster.tree.delete(ROOT)
+    wait_until(lambda: cluster.tree.get(ROOT), 20, "the root is back")
+    assert root_of(cluster) == before
+    for folder in ("machines", "servers"):
+        wait_until(lambda folder=folder: len(cluster.tree.children(f"{ROOT}/{folder}") or []) == 1,
+                   20, f"it is announced under {folder} again")
+    assert core.alive and server.alive
+    for daemon in (core, server):
+        assert daemon.get("/readyz").status == 200
+
+
+@pytest.mark.parametrize("data, says", [
+    ('{"cluster":"other","format":99}', "format 99"),
+    ('{"cluster":', "line 1"),
+], ids=["newer", "broken"])
+def test_a_root_that_cannot_be_read(cluster, data, says):
+    """The process ends with the reason: it neither overwrites the root nor goes on."""
+    core = cluster.core()
+    core.end()
+    cluster.tree.set(ROOT, data)
+    core.start(wait=False)
+    assert core.wait() != 0
+    assert says in core.log
+    assert cluster.tree.get(ROOT).decode() == data
+
+
+def test_a_root_of_another_cluster_ends_the_process(cluster):
+    """Restored from another installation's backup, under a living process."""
+    core = cluster.core()
+    cluster.tree.set(ROOT, '{"cluster":"other","format":1}')
+    assert core.wait() != 0
+    assert "is now that of cluster other" in core.log
+    core.start()
+    core.wait_for_log("in cluster other")
+
+
+def test_a_wrong_identity_waits_and_says_so(zookeeper, new_cluster):
+    """Another password than the tree's: no access, an error that names it, no end."""
+    cluster = new_cluster(zookeeper, auth=True)
+    cluster.core()
+    cluster.write_private(cluster.secrets_dir / "other", "replicator:wrong-canary\n")
+    other = cluster.core(start=False, zookeeper={"auth": "file:other"})
+    other.start(wait=False)
+    other.wait_for_log("zk_auth")
+    assert other.alive
+    assert other.get("/readyz").status == 503
+    assert other.get("/healthz").status == 200
+    assert "canary" not in other.log
+
+
+def test_tls_to_zookeeper_is_refused_where_the_library_has_none(cluster):
+    """Debian's library has no TLS: a clear sentence at start, no plaintext instead."""
+    core = cluster.core(start=False, zookeeper={"tls_ca": "/ca", "tls_cert": "/c", "tls_key": "/k"})
+    core.start(wait=False)
+    assert core.wait() != 0
+    assert "TLS" in core.log
