@@ -35,11 +35,14 @@ def test_once_shows_all_of_it():
     events = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     assert [event["op"] for event in events][:3] == ["c", "u", "d"]
     assert events[-1]["after"]["name"] == "red pencil"
-    for line in (r"\$ mrctl task create \S+copy_item\.json", r"\$ mrctl task start copy_item --wait",
+    for line in (r"\$ mrctl task create \S+copy_item\.json",
+                 r"\$ mrctl task start copy_item --wait",
                  r"kill -9 core-[12], which runs copy_item",
-                 r"webhook: FIRING machine_gone core-[12]", r"webhook: FIRING no_standby copy_item",
+                 r"webhook: FIRING machine_gone core-[12]",
+                 r"webhook: FIRING no_standby copy_item",
                  r"webhook: RESOLVED machine_gone core-[12]",
-                 r"webhook: RESOLVED no_standby copy_item", r"\$ mrctl task delete copy_item --wait",
+                 r"webhook: RESOLVED no_standby copy_item",
+                 r"\$ mrctl task delete copy_item --wait",
                  "everything stopped cleanly"):
         assert re.search(line, out), f"no {line!r} in:\n{out}"
     killed = next(line for line in out.splitlines() if "the standby delivered it" in line)
