@@ -17,14 +17,17 @@ CREATE2, MULTI, SET = 15, 14, 5
 XID_SPECIAL = (-2, -4, -8)  # ping, auth, watches
 
 
-def shell_binary() -> pathlib.Path:
-    """zk_shell: the file that MR_ZK_SHELL names, else that of mr-core's build."""
-    named = os.environ.get("MR_ZK_SHELL")
-    return pathlib.Path(named or binary().parent.parent / "tests/unit/zk/zk_shell")
+def shell_binary(name: str = "zk/zk_shell") -> pathlib.Path:
+    """A program of tests/unit: the file that MR_ZK_SHELL (…) names, else that of mr-core's
+    build."""
+    named = os.environ.get("MR_" + pathlib.Path(name).name.upper())
+    return pathlib.Path(named or binary().parent.parent / "tests/unit" / name)
 
 
 class Shell:
     """One session in a process of its own."""
+
+    program = "zk/zk_shell"
 
     def __init__(self, servers: str, folder, **options):
         Shell.count = getattr(Shell, "count", 0) + 1
@@ -35,7 +38,7 @@ class Shell:
         words = [f"{key}={value}" for key, value in {"servers": servers, **options}.items()]
         with open(self.log_path, "wb") as log:
             # pylint: disable-next=consider-using-with
-            self.process = subprocess.Popen([shell_binary(), *words], stdin=subprocess.PIPE,
+            self.process = subprocess.Popen([shell_binary(self.program), *words], stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, stderr=log, text=True)
         threading.Thread(target=self._read, daemon=True).start()
 
