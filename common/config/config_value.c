@@ -3,6 +3,8 @@
  */
 #include "common/config/config_priv.h"
 
+#include "common/base/duration.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,14 +16,6 @@ struct unit {
 	int64_t factor;
 };
 
-static const struct unit durations[] = {
-	{"us", 1},
-	{"ms", USEC_PER_MSEC},
-	{"s", USEC_PER_SEC},
-	{"m", 60 * USEC_PER_SEC},
-	{"h", 3600 * USEC_PER_SEC},
-	{"d", 86400 * USEC_PER_SEC},
-};
 static const struct unit sizes[] = {
 	{"", 1},
 	{"K", INT64_C(1) << 10},
@@ -51,16 +45,7 @@ static int parse_united(const char *text, const struct unit *units, size_t n, in
 
 int config_parse_duration(const char *text, usec_t *ret)
 {
-	int64_t v;
-	/* Only 0 needs no unit: "10" could be meant as seconds or milliseconds. */
-	if (strcmp(text, "0") == 0) {
-		*ret = 0;
-		return 0;
-	}
-	int rc = parse_united(text, durations, COUNT(durations), &v);
-	if (rc == 0)
-		*ret = v;
-	return rc;
+	return duration_parse(text, ret);
 }
 
 int config_parse_bytes(const char *text, uint64_t *ret)
@@ -88,7 +73,8 @@ static void format_united(int64_t v, const struct unit *units, size_t n, const c
 
 void config_format_duration(usec_t v, char out[CONFIG_NUMBER_TEXT])
 {
-	format_united(v, durations, COUNT(durations), "0", out);
+	_Static_assert((int)CONFIG_NUMBER_TEXT >= (int)DURATION_TEXT, "a duration's text fits");
+	duration_format(v, out);
 }
 
 void config_format_bytes(int64_t v, char out[CONFIG_NUMBER_TEXT])

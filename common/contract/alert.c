@@ -27,6 +27,7 @@ static const struct member list[] = {
 	{AT(since_ms), .type = MEMBER_U64},
 	{AT(firing_ms), .type = MEMBER_U64},
 	{AT(resolved_ms), .type = MEMBER_U64},
+	{AT(flaps), .type = MEMBER_U32, .optional = true},
 	{AT(value), .type = MEMBER_MESSAGE, .max = 256},
 	{AT(message), .type = MEMBER_MESSAGE, .max = REPORT_MESSAGE_MAX},
 	{AT(next_step), .type = MEMBER_MESSAGE, .max = REPORT_MESSAGE_MAX},

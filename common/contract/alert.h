@@ -41,6 +41,7 @@ struct alert_doc {
 	uint64_t since_ms;    /* the condition holds; times are milliseconds since 1970 */
 	uint64_t firing_ms;   /* 0 while pending */
 	uint64_t resolved_ms; /* 0 until resolved */
+	uint32_t flaps;       /* times it came back soon after it was resolved; optional */
 	char *value;          /* what was measured: "41 s" */
 	char *message;
 	char *next_step;

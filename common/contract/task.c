@@ -6,6 +6,7 @@
  */
 #include "common/contract/task.h"
 
+#include "common/base/duration.h"
 #include "common/base/nearest.h"
 #include "common/contract/document.h"
 #include "common/contract/errors.h"
@@ -117,6 +118,24 @@ static int read_int(struct parse *p, const struct task_field *f, const json_t *v
 				    (long long)f->min, (long long)f->max, (long long)v);
 	}
 	*(int64_t *)task_member(p->task, f->offset) = v;
+	return 0;
+}
+
+static int read_duration(struct parse *p, const struct task_field *f, const json_t *value)
+{
+	usec_t v;
+	char least[DURATION_TEXT], most[DURATION_TEXT];
+	if (!json_is_string(value))
+		return wrong_type(p, "a duration such as \"30s\"", value);
+	if (duration_parse(json_string_value(value), &v) < 0)
+		return task_invalid(&p->path, p->err,
+				    "must be a number with a unit (ms, s, m, h, d), such as 30s");
+	if (v < f->min || v > f->max) {
+		duration_format(f->min, least);
+		duration_format(f->max, most);
+		return task_invalid(&p->path, p->err, "must be from %s to %s", least, most);
+	}
+	*(usec_t *)task_member(p->task, f->offset) = v;
 	return 0;
 }
 
@@ -258,6 +277,13 @@ static int read_field(struct parse *p, const struct task_field *f, json_t *value
 			return wrong_type(p, "true or false", value);
 		*(bool *)task_member(p->task, f->offset) = json_is_true(value);
 		return 0;
+	case FIELD_SWITCH:
+		if (!json_is_boolean(value))
+			return wrong_type(p, "true or false", value);
+		*(int *)task_member(p->task, f->offset) = json_is_true(value);
+		return 0;
+	case FIELD_DURATION:
+		return read_duration(p, f, value);
 	case FIELD_ENUM:
 		if (!json_is_string(value))
 			return wrong_type(p, "a string", value);
@@ -293,8 +319,17 @@ static int set_default(struct parse *p, const struct task_field *f)
 	case FIELD_BOOL:
 		*(bool *)task_member(p->task, f->offset) = f->number != 0;
 		return 0;
+	case FIELD_SWITCH:
+		*(int *)task_member(p->task, f->offset) = -1;
+		return 0;
+	case FIELD_DURATION:
+		*(usec_t *)task_member(p->task, f->offset) = -1;
+		return 0;
 	case FIELD_ENUM:
-		return read_enum(p, f, f->fallback);
+		if (f->fallback)
+			return read_enum(p, f, f->fallback);
+		*(int *)task_member(p->task, f->offset) = -1;
+		return 0;
 	case FIELD_START:
 		p->task->source.start = TASK_START_LATEST;
 		p->task->source.start_text = "latest";

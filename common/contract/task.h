@@ -155,6 +155,25 @@ struct task_pipe {
 	const char *path; /* of type file */
 };
 
+/* Rules of mr-monitor that a task may set for itself; `alerts` has a member for each. */
+enum task_alert_rule {
+	TASK_ALERT_NO_RUNNING,
+	TASK_ALERT_FAILED,
+	TASK_ALERT_LAG,
+	TASK_ALERT_STUCK,
+	TASK_ALERT_NO_STANDBY,
+	TASK_ALERT_BINLOG_HOURS_LEFT,
+	TASK_ALERTS, /* how many there are */
+};
+
+/* What is -1 is as mr-monitor's configuration has it. Not every rule has a threshold. */
+struct task_alert {
+	int enabled; /* 0, 1 */
+	usec_t threshold;
+	usec_t wait; /* "for" */
+	int severity; /* enum alert_severity */
+};
+
 struct task {
 	int64_t version;
 	const char *name;
@@ -177,6 +196,7 @@ struct task {
 		uint64_t group_bytes;
 	} memory;
 	int64_t commit_interval_ms;
+	struct task_alert alerts[TASK_ALERTS];
 	struct arena arena; /* every string and array above */
 };
 

@@ -4,11 +4,13 @@
  * Everything else about keys follows from here: the parser, the document with its
  * defaults, the reference page, "did you mean". Pure data.
  */
+#include "common/contract/alert.h"
 #include "common/contract/task_priv.h"
 
 #define AT(member) .offset = offsetof(struct task, member)
 #define COUNT_AT(member) .count = offsetof(struct task, member)
 #define MIB ((int64_t)1 << 20)
+#define DAY (86400 * USEC_PER_SEC)
 #define BIT(n) (1u << (n))
 #define END {.name = NULL}
 
@@ -207,6 +209,41 @@ static const struct task_field memory[] = {
 	END,
 };
 
+#define ALERT_COMMON(rule)                                                                         \
+	{"enabled", FIELD_SWITCH, AT(alerts[rule].enabled), .meaning = "Whether it alerts."},      \
+	{"for", FIELD_DURATION, AT(alerts[rule].wait), .max = 7 * DAY,                             \
+	 .meaning = "How long it must hold."},                                                     \
+	{"severity", FIELD_ENUM, AT(alerts[rule].severity), .choices = alert_severities,           \
+	 .meaning = "How urgent it is."}
+#define ALERT_THRESHOLD(rule)                                                                      \
+	{"threshold", FIELD_DURATION, AT(alerts[rule].threshold), .max = 365 * DAY,                \
+	 .meaning = "From where on it holds."}
+
+static const struct task_field alert_no_running[] = {ALERT_COMMON(TASK_ALERT_NO_RUNNING), END};
+static const struct task_field alert_failed[] = {ALERT_COMMON(TASK_ALERT_FAILED), END};
+static const struct task_field alert_lag[] = {
+	ALERT_COMMON(TASK_ALERT_LAG), ALERT_THRESHOLD(TASK_ALERT_LAG), END};
+static const struct task_field alert_stuck[] = {
+	ALERT_COMMON(TASK_ALERT_STUCK), ALERT_THRESHOLD(TASK_ALERT_STUCK), END};
+static const struct task_field alert_no_standby[] = {ALERT_COMMON(TASK_ALERT_NO_STANDBY), END};
+static const struct task_field alert_binlog[] = {
+	ALERT_COMMON(TASK_ALERT_BINLOG_HOURS_LEFT), ALERT_THRESHOLD(TASK_ALERT_BINLOG_HOURS_LEFT),
+	END};
+
+/* Named as mr-monitor's rules are. What is not given is as its configuration has it. */
+static const struct task_field alerts[] = {
+	{"no_running", FIELD_OBJECT, .fields = alert_no_running,
+	 .meaning = "Nobody runs the task although it should."},
+	{"failed", FIELD_OBJECT, .fields = alert_failed, .meaning = "It gave up."},
+	{"lag", FIELD_OBJECT, .fields = alert_lag, .meaning = "It is behind its source."},
+	{"stuck", FIELD_OBJECT, .fields = alert_stuck, .meaning = "It makes no progress."},
+	{"no_standby", FIELD_OBJECT, .fields = alert_no_standby,
+	 .meaning = "Nobody would take over."},
+	{"binlog_hours_left", FIELD_OBJECT, .fields = alert_binlog,
+	 .meaning = "The source purges soon what was not read."},
+	END,
+};
+
 const struct task_field task_fields[] = {
 	{"version", FIELD_INT, AT(version), .number = 1, .min = 1, .max = 1,
 	 .meaning = "Of the document's format."},
@@ -225,7 +262,7 @@ const struct task_field task_fields[] = {
 	{"memory", FIELD_OBJECT, .fields = memory, .meaning = "Bounds."},
 	{"commit_interval_ms", FIELD_INT, AT(commit_interval_ms), .number = 500, .min = 10,
 	 .max = 60000, .unit = "ms", .meaning = "Between saves of the position."},
-	{"alerts", FIELD_LATER, .fallback = "{}", .refusal = not_yet,
-	 .meaning = "Thresholds of this task: not supported yet."},
+	{"alerts", FIELD_OBJECT, .fields = alerts,
+	 .meaning = "Rules of mr-monitor as this task wants them."},
 	END,
 };

@@ -1,4 +1,5 @@
 /* task_print.c - a task as a document with every default, and the reference page. Pure. */
+#include "common/base/duration.h"
 #include "common/base/json.h"
 #include "common/contract/errors.h"
 #include "common/contract/task_priv.h"
@@ -68,6 +69,17 @@ static void put_start(const struct task *t, struct buf *out)
 	buf_lit(out, "}");
 }
 
+static void put_duration(usec_t v, struct buf *out)
+{
+	char text[DURATION_TEXT];
+	if (v < 0) {
+		buf_lit(out, "null");
+		return;
+	}
+	duration_format(v, text);
+	put_text(out, text);
+}
+
 static void put_strings(const struct task *t, const struct task_field *f, struct buf *out)
 {
 	const char *const *list = *(const char *const *const *)task_member_const(t, f->offset);
@@ -133,8 +145,17 @@ static void put_fields(const struct task *t, const struct task_field *fields, in
 		case FIELD_BOOL:
 			buf_puts(out, *(const bool *)at ? "true" : "false");
 			break;
+		case FIELD_SWITCH:
+			buf_puts(out, *(const int *)at < 0 ? "null" : *(const int *)at ? "true" : "false");
+			break;
+		case FIELD_DURATION:
+			put_duration(*(const usec_t *)at, out);
+			break;
 		case FIELD_ENUM:
-			put_text(out, f->choices[*(const int *)at]);
+			if (*(const int *)at < 0)
+				buf_lit(out, "null");
+			else
+				put_text(out, f->choices[*(const int *)at]);
 			break;
 		case FIELD_SECRET:
 		case FIELD_PEM: {
@@ -206,7 +227,11 @@ static void put_values(const struct task_field *f, struct buf *out)
 				   f->unit ? " " : "", f->unit ? f->unit : "");
 		break;
 	case FIELD_BOOL:
+	case FIELD_SWITCH:
 		buf_lit(out, "true, false");
+		break;
+	case FIELD_DURATION:
+		buf_lit(out, "duration");
 		break;
 	case FIELD_ENUM:
 		for (int i = 0; f->choices[i]; i++)

@@ -15,7 +15,9 @@ enum field_type {
 	FIELD_STRING,  /* const char *; min, max: of its length in bytes */
 	FIELD_INT,     /* int64_t (or uint64_t); min, max */
 	FIELD_BOOL,    /* bool */
-	FIELD_ENUM,    /* int: the index in choices */
+	FIELD_SWITCH,  /* int: 0, 1, or -1 when it is not given */
+	FIELD_DURATION, /* usec_t: "30s"; min, max; -1 when it is not given */
+	FIELD_ENUM,    /* int: the index in choices; without a fallback -1 when not given */
 	FIELD_SECRET,  /* struct secret */
 	FIELD_PEM,     /* struct secret: PEM text, a reference or an absolute path */
 	FIELD_STRINGS, /* const char **, and its size_t count at `count` */

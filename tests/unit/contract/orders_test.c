@@ -2,6 +2,7 @@
 #include "common/contract/alert.h"
 #include "common/contract/command.h"
 #include "common/contract/errors.h"
+#include "common/contract/order.h"
 #include "common/contract/preflight.h"
 #include "common/contract/task.h"
 
@@ -33,14 +34,21 @@
 #define ALERT                                                                                      \
 	"{\"version\":1,\"rule\":\"lag\",\"subject\":\"machine\",\"name\":\"h1\","                 \
 	"\"severity\":\"ticket\",\"state\":\"firing\",\"since_ms\":1,\"firing_ms\":2,"             \
-	"\"resolved_ms\":0,\"value\":\"41 s\",\"message\":\"m\",\"next_step\":\"n\","              \
+	"\"resolved_ms\":0,\"flaps\":2,\"value\":\"41 s\",\"message\":\"m\","                    \
+	"\"next_step\":\"n\","                                                                     \
 	"\"notified\":[{\"channel\":\"oncall\",\"state\":\"firing\",\"at_ms\":3}]}"
 
-/* The three kinds behind one face, so that each test runs over all. */
+#define ORDER                                                                                      \
+	"{\"version\":1,\"type\":\"test_alert\",\"by\":\"t1\",\"created_ms\":5,"                       \
+	"\"channel\":\"oncall\",\"state\":\"failed\",\"node\":\"m1-0000000003\","                     \
+	"\"finished_ms\":6,\"error\":{\"code\":\"channel\",\"message\":\"m\",\"position\":null}}"
+
+/* The kinds behind one face, so that each test runs over all. */
 union any {
 	struct command_doc command;
 	struct preflight_doc preflight;
 	struct alert_doc alert;
+	struct order_doc order;
 };
 
 #define FACE(noun)                                                                                 \
@@ -64,6 +72,7 @@ union any {
 FACE(command)
 FACE(preflight)
 FACE(alert)
+FACE(order)
 
 static const struct kind {
 	const char *full;
@@ -77,8 +86,9 @@ static const struct kind {
 	{PREFLIGHT, parse_preflight, print_preflight, clear_preflight, init_preflight,
 	 PREFLIGHT_DOCUMENT_MAX},
 	{ALERT, parse_alert, print_alert, clear_alert, init_alert, ALERT_DOCUMENT_MAX},
+	{ORDER, parse_order, print_order, clear_order, init_order, ORDER_DOCUMENT_MAX},
 };
-enum { KINDS = 3 };
+enum { KINDS = 4 };
 
 /* `text` reads, and prints as `want`. */
 static void must_print(const struct kind *k, const char *text, const char *want)
@@ -193,6 +203,8 @@ static void test_unknown_members(void **state)
 {
 	(void)state;
 	for (size_t i = 1; i < KINDS; i++) {
+		if (kinds[i].parse == parse_order)
+			continue; /* an order: strict, as the command is */
 		char *text = with(kinds[i].full, "{", "{\"new\":{\"a\":[1]},");
 		must_print(&kinds[i], text, kinds[i].full);
 		free(text);
@@ -362,6 +374,23 @@ static void test_marks(void **state)
 	alert_doc_clear(&d);
 }
 
+static void test_order(void **state)
+{
+	(void)state;
+	struct order_doc d;
+	assert_int_equal(order_doc_init(&d), 0);
+	assert_int_equal(order_doc_test(&d, "oncall", "alice", 7), 0);
+	assert_string_equal(d.type, ORDER_TEST_ALERT);
+	assert_int_equal(d.state, ORDER_PENDING);
+	assert_int_equal(order_doc_answer(&d, "m1-0000000001", 9, "channel", "no"), 0);
+	assert_int_equal(d.state, ORDER_FAILED);
+	assert_string_equal(d.error.code, "channel");
+	assert_int_equal(order_doc_answer(&d, "m1-0000000001", 9, NULL, NULL), 0);
+	assert_string_equal(order_state_name(d.state), "done");
+	assert_string_equal(d.error.code, "");
+	order_doc_clear(&d);
+}
+
 static void test_alert_id(void **state)
 {
 	(void)state;
@@ -414,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_preflight_bounds),
 		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_alert_id),
 		cmocka_unit_test(test_names),
 	};

@@ -1,4 +1,5 @@
 /* task_test.c - the task document: defaults, every refusal with its place, secrets. */
+#include "common/contract/alert.h"
 #include "common/contract/errors.h"
 #include "common/contract/task.h"
 
@@ -318,7 +319,6 @@ static void test_not_yet(void **state)
 		 "tables.columns"},
 		{"\"tables\":{\"rows\":[{\"match\":\"a.b\",\"where\":\"1\"}]}", "tables.rows"},
 		{"\"on_error\":{\"bad_row\":\"dead_letter\"}", "on_error.bad_row"},
-		{"\"alerts\":{\"lag\":1}", "alerts"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[400];
@@ -328,6 +328,55 @@ static void test_not_yet(void **state)
 	assert_refused("{\"name\":\"t\",\"source\":{\"host\":\"h\",\"user\":\"u\",\"time_zone\":\"+"
 		       "02:00\"}}",
 		       "source.time_zone", "not supported yet");
+}
+
+/* What is not given stays with the monitor, and is printed as null. */
+static void test_alerts(void **state)
+{
+	(void)state;
+	struct task *t = parse("{" HEAD "," KAFKA ",\"alerts\":{\"lag\":{\"threshold\":\"5m\",\"for\":\"0\","
+			       "\"severity\":\"ticket\"},\"stuck\":{\"enabled\":false}}}");
+	const struct task_alert *lag = &t->alerts[TASK_ALERT_LAG];
+	assert_int_equal(lag->enabled, -1);
+	assert_int_equal(lag->threshold, 300 * USEC_PER_SEC);
+	assert_int_equal(lag->wait, 0);
+	assert_int_equal(lag->severity, ALERT_TICKET);
+	assert_int_equal(t->alerts[TASK_ALERT_STUCK].enabled, 0);
+	for (size_t i = 0; i < TASK_ALERTS; i++) {
+		const struct task_alert *a = &t->alerts[i];
+		if (i == TASK_ALERT_LAG)
+			continue;
+		assert_int_equal(a->enabled, i == TASK_ALERT_STUCK ? 0 : -1);
+		assert_int_equal(a->threshold, i == TASK_ALERT_NO_RUNNING || i == TASK_ALERT_FAILED ||
+						       i == TASK_ALERT_NO_STANDBY
+					       ? 0
+					       : -1);
+		assert_int_equal(a->wait, -1);
+		assert_int_equal(a->severity, -1);
+	}
+	struct buf out;
+	buf_init(&out);
+	task_to_json(t, &out);
+	assert_non_null(strstr(buf_cstr(&out), "\"threshold\": \"5m\""));
+	assert_non_null(strstr(buf_cstr(&out), "\"for\": \"0\""));
+	assert_non_null(strstr(buf_cstr(&out), "\"severity\": null"));
+	assert_non_null(strstr(buf_cstr(&out), "\"enabled\": false"));
+	struct task *again = parse(buf_cstr(&out));
+	assert_memory_equal(again->alerts, t->alerts, sizeof(t->alerts));
+	task_free(again);
+	task_free(t);
+	buf_free(&out);
+#define ALERTS(text) "{" HEAD "," KAFKA ",\"alerts\":{" text "}}"
+	assert_refused(ALERTS("\"lga\":{}"), "alerts.lga", "did you mean 'lag'");
+	assert_refused(ALERTS("\"lag\":1"), "alerts.lag", "must be an object");
+	assert_refused(ALERTS("\"lag\":{\"for\":30}"), "alerts.lag.for", "a duration");
+	assert_refused(ALERTS("\"lag\":{\"for\":\"30\"}"), "alerts.lag.for", "with a unit");
+	assert_refused(ALERTS("\"lag\":{\"for\":\"30d\"}"), "alerts.lag.for", "from 0 to 7d");
+	assert_refused(ALERTS("\"lag\":{\"severity\":\"pag\"}"), "alerts.lag.severity", "'page'");
+	assert_refused(ALERTS("\"lag\":{\"enabled\":1}"), "alerts.lag.enabled", "true or false");
+	assert_refused(ALERTS("\"failed\":{\"threshold\":\"1m\"}"), "alerts.failed.threshold",
+		       "is not known");
+#undef ALERTS
 }
 
 static void test_properties(void **state)
@@ -656,6 +705,7 @@ int main(void)
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_not_yet),
+		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_properties),
 		cmocka_unit_test(test_syntax),
 		cmocka_unit_test(test_no_secret_in_errors),
