@@ -118,6 +118,9 @@ static int unknown_key(const struct reader *r, const char *name)
 			other = c->keys[i].section;
 	}
 	const char *best = nearest_best(&near);
+	if (!r->section[0])
+		return invalid(r, "there is no key '%.100s'%s%s%s", name,
+			       best ? " (did you mean '" : "", best ? best : "", best ? "'?)" : "");
 	if (!best && other)
 		return invalid(r, "[%s] has no key '%.100s': it belongs in [%s]", r->section, name,
 			       other);
@@ -206,6 +209,8 @@ static int read_key(struct reader *r, struct piece line)
 		return invalid(r, "expected 'key = value', '[section]' or a comment");
 	struct piece left = trim((struct piece){line.p, (size_t)(equals - line.p)});
 	struct piece right = {equals + 1, line.len - (size_t)(equals - line.p) - 1};
+	if (!r->section && c->n > 0 && !c->keys[0].section[0])
+		r->section = "";
 	if (!r->section)
 		return invalid(r, "there is no [section] in front of the first key");
 	char *text, *name = arena_strndup(&c->arena, left.p, left.len);

@@ -29,7 +29,8 @@ enum config_type {
 };
 
 struct config_key {
-	const char *section; /* "channel.*": any section with that beginning */
+	const char *section; /* "channel.*": any section with that beginning; "" of the table's
+				first keys: they stand in front of any section */
 	const char *name;
 	enum config_type type;
 	const char *fallback; /* the default, as the file would spell it; NULL: none */
