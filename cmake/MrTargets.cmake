@@ -8,7 +8,9 @@ target_compile_definitions(mr_options INTERFACE _GNU_SOURCE MR_VERSION="${PROJEC
 target_include_directories(mr_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(mr_options INTERFACE
   -Wall -Wextra $<$<COMPILE_LANGUAGE:C>:-Wconversion -Wstrict-prototypes -Wmissing-prototypes>
-  -Wno-format-truncation # long names in messages are cut on purpose
+  $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> # long names in messages are cut on purpose
+  # To clang an enum is unsigned, and a member of type int that holds one a change of sign.
+  $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-sign-conversion>
   -Wshadow -fno-strict-aliasing -fvisibility=hidden -fno-omit-frame-pointer)
 if(MR_WERROR)
   target_compile_options(mr_options INTERFACE -Werror)
