@@ -42,7 +42,7 @@ def test_once_shows_all_of_it():
                  r"webhook: FIRING no_standby copy_item",
                  r"webhook: RESOLVED machine_gone core-[12]",
                  r"webhook: RESOLVED no_standby copy_item",
-                 r"\$ mrctl task delete copy_item --wait",
+                 r"\$ mrctl task delete copy_item --yes --wait",
                  "everything stopped cleanly"):
         assert re.search(line, out), f"no {line!r} in:\n{out}"
     killed = next(line for line in out.splitlines() if "the standby delivered it" in line)
