@@ -1,0 +1,156 @@
+/*
+ * task_reap.c - a deleted task taken out of the tree, once nothing works on it any more.
+ *
+ * Any mr-server does it, several at once too. What lies deep (commands, former revisions,
+ * nodes that somebody made by hand) goes first; the task itself, its parts and its name go
+ * in one multi, which a check of the control's version makes one decision. An instance
+ * that is registered meanwhile makes the multi fail: then it is waited for.
+ */
+#include "server/store/store_priv.h"
+
+#include "common/contract/errors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 4 };
+
+/* A node and what lies below it. Absent is fine. */
+static int delete_tree(struct store *s, const char *path, int depth, struct err *err)
+{
+	struct zk_names names = {0};
+	char child[ZK_PATH_MAX];
+	int rc = zk_delete(s->zk, path, ZK_ANY_VERSION, s->timeout, err);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc != -ENOTEMPTY || depth == DEPTH_MAX)
+		return rc;
+	rc = zk_children(s->zk, path, s->timeout, &names, NULL, err);
+	if (rc == -ENOENT)
+		rc = 0;
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		snprintf(child, sizeof(child), "%s/%s", path, names.v[i]);
+		rc = delete_tree(s, child, depth + 1, err);
+	}
+	zk_names_free(&names);
+	if (rc == 0)
+		rc = zk_delete(s->zk, path, ZK_ANY_VERSION, s->timeout, err);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* The part's name below the task, "instances". */
+static const char *last_of(const char *path)
+{
+	return strrchr(path, '/') + 1;
+}
+
+struct removal {
+	char parts[STORE_PARTS][PATHS_SIZE];
+	bool there[STORE_PARTS];
+	char name_path[PATHS_SIZE];
+	char revisions[PATHS_SIZE];
+};
+
+static int set_paths(const struct store_task *t, struct removal *r, struct err *err)
+{
+	int rc = paths_child(PATHS_NAMES, t->name, r->name_path, err);
+	if (rc == 0)
+		rc = paths_child(PATHS_REVISIONS, t->name, r->revisions, err);
+	for (int i = 0; rc == 0 && i < STORE_PARTS; i++)
+		rc = paths_part(t->path, store_parts[i], r->parts[i], err);
+	return rc;
+}
+
+/* Everything below the task but its parts, and what lies in the parts but instances. */
+static int clear_inside(struct store *s, const struct store_task *t, struct removal *r, bool force,
+			struct err *err)
+{
+	struct zk_names names;
+	char path[ZK_PATH_MAX];
+	int rc = zk_children(s->zk, t->path, s->timeout, &names, NULL, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		int part = 0;
+		while (part < STORE_PARTS && strcmp(last_of(r->parts[part]), names.v[i]) != 0)
+			part++;
+		snprintf(path, sizeof(path), "%s/%s", t->path, names.v[i]);
+		if (part < STORE_PARTS)
+			r->there[part] = true;
+		bool instances = part < STORE_PARTS && store_parts[part] == PATHS_INSTANCES;
+		bool commands = part < STORE_PARTS && store_parts[part] == PATHS_COMMANDS;
+		if (part == STORE_PARTS || commands || (instances && force)) {
+			rc = delete_tree(s, path, 0, err);
+			if (part < STORE_PARTS && rc == 0)
+				r->there[part] = false;
+		}
+	}
+	zk_names_free(&names);
+	return rc == 0 ? delete_tree(s, r->revisions, 0, err) : rc;
+}
+
+static int remove_task(struct store *s, const struct store_task *t, const struct removal *r,
+		       struct err *err)
+{
+	struct zk_step steps[STORE_PARTS + 2];
+	size_t n = 0;
+	for (int i = 0; i < STORE_PARTS; i++)
+		if (r->there[i])
+			steps[n++] = (struct zk_step){.type = ZK_STEP_DELETE,
+						      .path = r->parts[i],
+						      .version = store_parts[i] == PATHS_CONTROL
+									 ? t->control_stat.version
+									 : ZK_ANY_VERSION};
+	steps[n++] = (struct zk_step){
+		.type = ZK_STEP_DELETE, .path = t->path, .version = ZK_ANY_VERSION};
+	if (t->named)
+		steps[n++] = (struct zk_step){.type = ZK_STEP_DELETE,
+					      .path = r->name_path,
+					      .version = t->name_stat.version};
+	return zk_multi(s->zk, steps, n, s->timeout, NULL, NULL, err);
+}
+
+static int reap_once(struct store *s, const struct store_task *t, bool force, bool *ret_gone,
+		     struct err *err)
+{
+	struct removal r = {0};
+	int rc = set_paths(t, &r, err);
+	if (rc < 0)
+		return rc;
+	if (!t->exists) {
+		rc = t->named ? zk_delete(s->zk, r.name_path, t->name_stat.version, s->timeout, err)
+			      : 0;
+		*ret_gone = rc == 0 || rc == -ENOENT;
+		return rc == -ENOENT ? 0 : rc;
+	}
+	if (!t->has_control || t->control.desired != CONTROL_DELETED ||
+	    (t->instances.n && !force)) {
+		*ret_gone = false;
+		return 0;
+	}
+	rc = clear_inside(s, t, &r, force, err);
+	if (rc == 0)
+		rc = remove_task(s, t, &r, err);
+	if (rc == 0)
+		*ret_gone = true;
+	return rc;
+}
+
+int store_task_reap(struct store *s, const char *name, bool force, bool *ret_gone, struct err *err)
+{
+	for (int attempt = 0; attempt < STORE_TRIES; attempt++) {
+		struct store_task t;
+		int rc = store_task_read(s, name, &t, err);
+		if (rc < 0)
+			return rc;
+		rc = reap_once(s, &t, force, ret_gone, err);
+		store_task_clear(&t);
+		/* Another server, or an instance, came in between: look again. */
+		if (rc != -ESTALE && rc != -ENOENT && rc != -ENOTEMPTY && rc != -EINPROGRESS)
+			return rc;
+		store_back_off(attempt);
+	}
+	*ret_gone = false;
+	return 0; /* instances come and go: the next round */
+}
