@@ -46,6 +46,10 @@ static int wait_limit(const struct source *s)
 		usec_t until = s->deadline - clock_boot();
 		left = until < left ? until : left;
 	}
+	if (s->limit) {
+		usec_t until = s->limit - clock_boot();
+		left = until < left ? until : left;
+	}
 	if (left == INT64_MAX)
 		return -1;
 	usec_t ms = (left + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
@@ -137,6 +141,7 @@ int source_clone(struct source *s, struct source **ret, struct err *err)
 		source_free(c);
 		return err_set(err, -EMFILE, ERR_MEMORY, "no descriptor for a connection");
 	}
+	c->limit = s->limit;
 	*ret = c;
 	return 0;
 }
@@ -161,6 +166,11 @@ bool source_stopped(const struct source *s)
 {
 	struct pollfd p = {.fd = s->interrupt_fd, .events = POLLIN};
 	return poll(&p, 1, 0) > 0;
+}
+
+void source_limit(struct source *s, usec_t until)
+{
+	s->limit = until;
 }
 
 void source_interrupt(struct source *s)

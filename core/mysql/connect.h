@@ -58,6 +58,8 @@ void source_free(struct source *s);
 int source_connect(struct source *s, struct err *err) MR_MUST_CHECK;
 void source_disconnect(struct source *s);
 bool source_connected(const struct source *s);
+/* From here on no wait lasts beyond this time of clock_boot(), whatever the options say; 0: none. */
+void source_limit(struct source *s, usec_t until);
 
 /*
  * From any thread and for good: the wait at hand and every later one fails at once with

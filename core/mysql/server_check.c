@@ -69,27 +69,62 @@ void server_grants_add(struct server_grants *g, const char *line)
 	g->select |= all || has_privilege(what, on, "SELECT");
 }
 
-static int check_grants(struct source *s, const struct server_info *info, bool need_catalog,
-			struct err *err)
+static int read_grants(struct source *s, struct server_grants *g, struct err *err, const char *sql)
 {
-	struct server_grants g = {0};
 	struct query q;
-	int rc = query_open(s, &q, err, "SHOW GRANTS");
+	int rc = query_open(s, &q, err, "%s", sql);
 	if (rc)
 		return rc;
 	while ((rc = query_next(&q, err)) > 0)
-		server_grants_add(&g, query_text(&q, 0) ? query_text(&q, 0) : "");
+		server_grants_add(g, query_text(&q, 0) ? query_text(&q, 0) : "");
 	query_end(&q);
-	if (rc < 0)
-		return rc;
-	/* What roles hold is not listed: then the statements themselves tell, later. */
-	if ((g.slave && g.client && (g.select || !need_catalog)) || g.roles)
+	return rc;
+}
+
+/*
+ * MySQL lists roles by name alone unless they are named behind USING. MariaDB shows what
+ * the active role holds without being asked.
+ */
+static int role_grants(struct source *s, const struct server_info *info, struct server_grants *g,
+		       struct err *err)
+{
+	if (info->flavor != FLAVOR_MYSQL || info->version < 80000)
+		return 0;
+	struct buf roles, sql;
+	buf_init(&roles);
+	buf_init(&sql);
+	int rc = query_value(s, &roles, err, "SELECT CURRENT_ROLE()");
+	if (rc > 0 && strcmp(buf_cstr(&roles), "NONE") != 0) {
+		buf_printf(&sql, "SHOW GRANTS FOR CURRENT_USER() USING %s", buf_cstr(&roles));
+		rc = read_grants(s, g, err, buf_cstr(&sql));
+	}
+	buf_free(&sql);
+	buf_free(&roles);
+	return rc < 0 ? rc : 0;
+}
+
+int inspect_grants(struct source *s, const struct server_info *info, struct server_grants *ret,
+		   struct err *err)
+{
+	struct server_grants g = {0};
+	int rc = read_grants(s, &g, err, "SHOW GRANTS");
+	if (rc == 0 && g.roles)
+		rc = role_grants(s, info, &g, err);
+	if (rc == 0)
+		*ret = g;
+	return rc;
+}
+
+int inspect_grants_verdict(struct source *s, const struct server_info *info,
+			   const struct server_grants *g, bool need_catalog, struct err *err)
+{
+	if (g->slave && g->client && (g->select || !need_catalog))
 		return 0;
 
 	struct buf account;
 	char who[256];
 	buf_init(&account);
-	rc = query_value(s, &account, err, "SELECT CURRENT_USER()");
+	int rc = query_value(s, &account, err, "SELECT CURRENT_USER()");
 	query_quote_account(buf_cstr(&account), who, sizeof(who));
 	buf_free(&account);
 	if (rc < 0)
@@ -97,18 +132,29 @@ static int check_grants(struct source *s, const struct server_info *info, bool n
 	const char *client = info->flavor == FLAVOR_MARIADB && info->version >= 100500
 				     ? "BINLOG MONITOR"
 				     : "REPLICATION CLIENT";
-	if (!g.slave || !g.client)
+	if (!g->slave || !g->client)
 		return err_set(err, -EACCES, ERR_SOURCE_GRANT,
 			       "%s lacks a privilege for reading the binlog; to mend it: GRANT "
 			       "%s%s%s%s ON *.* TO %s",
-			       source_name(s), g.slave ? "" : "REPLICATION SLAVE",
-			       !g.slave && !g.client ? ", " : "", g.client ? "" : client,
-			       need_catalog && !g.select ? ", SELECT" : "", who);
+			       source_name(s), g->slave ? "" : "REPLICATION SLAVE",
+			       !g->slave && !g->client ? ", " : "", g->client ? "" : client,
+			       need_catalog && !g->select ? ", SELECT" : "", who);
 	return err_set(err, -EACCES, ERR_SOURCE_GRANT,
 		       "%s may not read any table's definition, and the binlog has no column "
 		       "names (binlog_row_metadata is not FULL); to mend it: GRANT SELECT ON *.* "
 		       "TO %s (or on the replicated databases alone)",
 		       source_name(s), who);
+}
+
+static int check_grants(struct source *s, const struct server_info *info, bool need_catalog,
+			struct err *err)
+{
+	struct server_grants g;
+	int rc = inspect_grants(s, info, &g, err);
+	/* What roles hold is not always told: then the statements themselves tell, later. */
+	if (rc < 0 || g.roles)
+		return rc;
+	return inspect_grants_verdict(s, info, &g, need_catalog, err);
 }
 
 int server_check(struct source *s, const struct server_info *info, bool need_catalog,

@@ -2,6 +2,7 @@
 #ifndef MR_MYSQL_SERVER_PRIV_H
 #define MR_MYSQL_SERVER_PRIV_H
 
+#include "core/mysql/inspect.h"
 #include "core/mysql/query.h"
 #include "core/mysql/server.h"
 
@@ -28,13 +29,7 @@ unsigned server_parse_version(const char *text);
 /* A connection of its own to the same server, interrupted together with s. */
 int source_clone(struct source *s, struct source **ret, struct err *err) MR_MUST_CHECK;
 
-/* What the lines of SHOW GRANTS allow, as far as they say. Pure. */
-struct server_grants {
-	bool slave;  /* REPLICATION SLAVE */
-	bool client; /* REPLICATION CLIENT or BINLOG MONITOR */
-	bool select; /* SELECT on anything */
-	bool roles;  /* there are roles, whose privileges the lines do not show */
-};
+/* One line of SHOW GRANTS. Pure. */
 void server_grants_add(struct server_grants *g, const char *line);
 
 #endif

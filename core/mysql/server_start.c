@@ -159,8 +159,8 @@ static int check_boundary(struct source *s, const struct binlog_pos *at, struct 
 /* ------------------------------------------------------- by time */
 
 /* When a file was begun: the header timestamp of its format description event. */
-static int file_time(struct source *s, const struct server_info *info, const char *file,
-		     usec_t *ret, struct err *err)
+int inspect_file_begun(struct source *s, const struct server_info *info, const char *file,
+		       usec_t *ret, struct err *err)
 {
 	enum { TYPE = 4, HEADER = 19, FORMAT_DESCRIPTION = 15, EVENTS = 8 };
 	struct source *other;
@@ -192,37 +192,6 @@ static int file_time(struct source *s, const struct server_info *info, const cha
 	return rc;
 }
 
-struct files {
-	char (*name)[BINLOG_FILE_MAX];
-	size_t n;
-};
-
-static int list_files(struct source *s, struct files *f, struct err *err)
-{
-	struct query q;
-	int rc = query_open(s, &q, err, "SHOW BINARY LOGS");
-	if (rc)
-		return rc;
-	size_t cap = 0;
-	while ((rc = query_next(&q, err)) > 0) {
-		if (f->n == cap) {
-			cap = cap ? cap * 2 : 64;
-			void *more = realloc(f->name, cap * sizeof(*f->name));
-			if (!more) {
-				rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for file names");
-				break;
-			}
-			f->name = more;
-		}
-		snprintf(f->name[f->n++], BINLOG_FILE_MAX, "%s",
-			 query_text(&q, 0) ? query_text(&q, 0) : "");
-	}
-	query_end(&q);
-	if (rc == 0 && !f->n)
-		rc = err_set(err, -ENOENT, ERR_SOURCE_SETTING, "%s has no binlog", source_name(s));
-	return rc;
-}
-
 /* Was the file the first a server (or RESET MASTER) began? Then none was purged. */
 static bool is_very_first(const char *file)
 {
@@ -235,11 +204,11 @@ static bool is_very_first(const char *file)
  * halves: each probe is a connection. Stamps are whole seconds: a file begun in the very
  * second of `time` may follow one with events of that second.
  */
-static int find_file(struct source *s, const struct server_info *info, const struct files *f,
+static int find_file(struct source *s, const struct server_info *info, const struct inspect_files *f,
 		     usec_t time, size_t *ret, struct err *err)
 {
 	usec_t begun, second = time - time % USEC_PER_SEC;
-	int rc = file_time(s, info, f->name[0], &begun, err);
+	int rc = inspect_file_begun(s, info, f->name[0], &begun, err);
 	if (rc)
 		return rc;
 	if (begun > time && !is_very_first(f->name[0]))
@@ -251,7 +220,7 @@ static int find_file(struct source *s, const struct server_info *info, const str
 	size_t low = 0, high = f->n; /* low was begun before; high was not, or is none */
 	while (high - low > 1) {
 		size_t mid = low + (high - low) / 2;
-		rc = file_time(s, info, f->name[mid], &begun, err);
+		rc = inspect_file_begun(s, info, f->name[mid], &begun, err);
 		if (rc)
 			return rc;
 		if (begun >= second)
@@ -266,9 +235,9 @@ static int find_file(struct source *s, const struct server_info *info, const str
 static int start_by_time(struct source *s, const struct server_info *info, usec_t time,
 			 struct position *p, struct err *err)
 {
-	struct files files = {0};
+	struct inspect_files files = {0};
 	size_t i = 0;
-	int rc = list_files(s, &files, err);
+	int rc = inspect_files(s, &files, err);
 	if (!rc)
 		rc = find_file(s, info, &files, time, &i, err);
 	if (!rc) {
@@ -277,7 +246,7 @@ static int start_by_time(struct source *s, const struct server_info *info, usec_
 		if (info->gtids)
 			rc = server_gtids_before(s, info, &p->at, &p->gtids, err);
 	}
-	free(files.name);
+	inspect_files_free(&files);
 	return rc;
 }
 

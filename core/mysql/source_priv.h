@@ -23,6 +23,7 @@ struct source {
 	bool timed_out;	  /* the last wait ended by time */
 	usec_t deadline;  /* of all waits together; 0: none */
 	usec_t patience;  /* of one wait; 0: none */
+	usec_t limit;	  /* of everything; 0: none */
 
 	bool dumping;
 	usec_t heartbeat;     /* of the dump */
