@@ -235,9 +235,9 @@ static int tls_options(const struct config *c, struct zk_tls *tls, bool *ret_wan
 	return 0;
 }
 
-static int open_session(struct daemon *d, struct err *err)
+int daemon_zk_open(const struct config *c, enum zk_role role, const char *secrets_dir,
+		   struct zk **ret, struct err *err)
 {
-	const struct config *c = d->o.config;
 	struct secret auth = {0};
 	struct zk_tls tls;
 	bool with_tls;
@@ -247,7 +247,7 @@ static int open_session(struct daemon *d, struct err *err)
 				  "host:port,host:port/chroot");
 	int rc = tls_options(c, &tls, &with_tls, err);
 	if (rc == 0 && given(c, "auth")) {
-		const struct secret_places places = {.secrets_dir = d->o.secrets_dir};
+		const struct secret_places places = {.secrets_dir = secrets_dir};
 		rc = secret_set(&auth, given(c, "auth"));
 		if (rc < 0)
 			err_set(err, rc, ERR_MEMORY, "no memory for zookeeper.auth");
@@ -260,14 +260,14 @@ static int open_session(struct daemon *d, struct err *err)
 		struct zk_options options = {
 			.servers = given(c, "servers"),
 			.session_timeout = config_duration(c, "zookeeper", "session_timeout"),
-			.role = d->o.role,
+			.role = role,
 			.auth = auth.text,
 			.identities = {[ZK_ROLE_CORE] = given(c, "core_identity"),
 				       [ZK_ROLE_SERVER] = given(c, "server_identity"),
 				       [ZK_ROLE_MONITOR] = given(c, "monitor_identity")},
 			.tls = with_tls ? &tls : NULL,
 		};
-		rc = zk_open(&options, &d->zk, err);
+		rc = zk_open(&options, ret, err);
 	}
 	secret_clear(&auth);
 	return rc;
@@ -318,7 +318,7 @@ int daemon_open(const struct daemon_options *o, struct daemon **ret, struct err 
 	d->state = ZK_CONNECTING;
 	rc = open_loop(d, err);
 	if (rc == 0)
-		rc = open_session(d, err);
+		rc = daemon_zk_open(d->o.config, d->o.role, d->o.secrets_dir, &d->zk, err);
 	if (rc == 0) {
 		d->listener = (struct zk_listener){.fn = session_changed, .ctx = d};
 		zk_listen(d->zk, &d->listener);

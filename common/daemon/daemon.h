@@ -82,6 +82,12 @@ struct daemon_options {
 
 /* Opens the loop, the signals and the session, and waits for nothing. */
 int daemon_open(const struct daemon_options *o, struct daemon **ret, struct err *err) MR_MUST_CHECK;
+/*
+ * The session alone, as [zookeeper] says, for commands that end at once: nothing is
+ * announced. zk_close() it.
+ */
+int daemon_zk_open(const struct config *config, enum zk_role role, const char *secrets_dir,
+		   struct zk **ret, struct err *err) MR_MUST_CHECK;
 /* Runs the loop until daemon_quit(). 0 or -errno of the loop itself. */
 int daemon_run(struct daemon *d) MR_MUST_CHECK;
 /* Ends daemon_run() after the callback at hand. */

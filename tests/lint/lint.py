@@ -34,7 +34,7 @@ ALLOWED = {
     "common/zk": OS + ["common/contract"],
     "common/metrics": OS,
     "common/http": OS + ["common/contract"],
-    "common/daemon": CONTRACT + ["common/zk"],
+    "common/daemon": CONTRACT + ["common/http", "common/metrics", "common/zk"],
     "common/view": CONTRACT + ["common/zk"],
     "core/model": BASE + ["common/contract"],
     **{stage: MODEL for stage in STAGES},
