@@ -39,6 +39,7 @@ static void take_variable(struct server_info *i, const char *name, const char *v
 		{"version", i->version_text, sizeof(i->version_text)},
 		{"server_uuid", i->identity, sizeof(i->identity)},
 		{"binlog_row_image", i->row_image, sizeof(i->row_image)},
+		{"binlog_row_metadata", i->row_metadata, sizeof(i->row_metadata)},
 		{"time_zone", i->time_zone, sizeof(i->time_zone)},
 	};
 	for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]); n++)

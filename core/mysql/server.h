@@ -23,6 +23,7 @@ struct server_info {
 	bool log_bin;
 	bool row_format;	/* binlog_format=ROW, global */
 	bool row_metadata_full; /* binlog_row_metadata=FULL: no catalogue needed */
+	char row_metadata[16];	/* "" where the server has no such variable */
 	bool row_image_full;	/* binlog_row_image=FULL (FULL_NODUP counts as not) */
 	char row_image[16];
 	bool checksums;	    /* binlog_checksum=CRC32 */
