@@ -118,7 +118,7 @@ static void *on_uri(void *ctx, const char *target, struct MHD_Connection *mhd)
 	if (*r->query)
 		*r->query++ = 0;
 	buf_init(&r->body);
-	r->body.limit = h->o.max_body;
+	r->body.limit = h->o.max_body + 1;
 	pthread_mutex_lock(&h->lock);
 	h->active++;
 	pthread_mutex_unlock(&h->lock);
@@ -141,6 +141,7 @@ static void on_completed(void *ctx, struct MHD_Connection *mhd, void **slot,
 	pthread_cond_broadcast(&h->quiet);
 	pthread_mutex_unlock(&h->lock);
 	http_answer_clear(&r->answer);
+	explicit_bzero(r->body.data, r->body.cap);
 	buf_free(&r->body);
 	free(r->path);
 	free(r);
@@ -164,6 +165,9 @@ static enum MHD_Result head_read(struct http_request *r)
 		refuse_body(r);
 		return http_send(r);
 	}
+	/* At its size at once: a buffer that grows leaves parts of a secret behind. */
+	if (length)
+		(void)buf_room(&r->body, strtoull(length, NULL, 10) + 1);
 	return MHD_YES;
 }
 
@@ -174,6 +178,8 @@ static void take_body(struct http_request *r, const char *data, size_t *size)
 		refuse_body(r);
 	else if (r->step == HTTP_BODY)
 		buf_put(&r->body, data, *size);
+	/* The library's buffer is read from no more, and may have held a secret. */
+	explicit_bzero((char *)(uintptr_t)data, *size);
 	*size = 0;
 }
 
@@ -400,6 +406,11 @@ struct http_counts http_counts(struct http *h)
 	struct http_counts counts = {h->nconnections, h->active, h->refused};
 	pthread_mutex_unlock(&h->lock);
 	return counts;
+}
+
+struct http *http_of(const struct http_request *r)
+{
+	return r->http;
 }
 
 const char *http_method(const struct http_request *r)

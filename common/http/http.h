@@ -87,6 +87,8 @@ struct http_counts http_counts(struct http *h);
 
 /* The request. Any string is "" rather than NULL, except where said. */
 
+/* The server that has it. */
+struct http *http_of(const struct http_request *r);
 const char *http_method(const struct http_request *r);
 /* As it was sent, escapes and all, without the query. */
 const char *http_path(const struct http_request *r);
