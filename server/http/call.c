@@ -78,7 +78,7 @@ void call_json(struct call *call, int status, json_t *body)
 	struct buf *out = &call->answer->body;
 	buf_clear(out);
 	call->answer->status = status;
-	if (!body || json_dump_callback(body, write_body, out, JSON_COMPACT) < 0)
+	if (!body || json_dump_callback(body, write_body, out, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
 		out->failed = true; /* the server answers 500 */
 	buf_putc(out, '\n');
 	json_decref(body);
