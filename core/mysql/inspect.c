@@ -1,6 +1,7 @@
 /* inspect.c - see inspect.h. */
 #include "core/mysql/inspect.h"
 
+#include "common/base/arena.h"
 #include "common/contract/errors.h"
 #include "core/mysql/server_priv.h"
 
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { REFERRING_MAX = 500 }; /* tables with foreign keys that are asked one by one */
 
 /* ------------------------------------------------------- retention */
 
@@ -194,8 +197,9 @@ int inspect_tables(struct source *s, bool system, inspect_table_fn *each, void *
 int inspect_keyed_tables(struct source *s, inspect_table_fn *each, void *ctx, struct err *err)
 {
 	return each_table(s, each, ctx, err,
-			  "SELECT TABLE_SCHEMA, TABLE_NAME, '' FROM "
-			  "information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_TYPE='PRIMARY KEY'");
+			  /* TABLE_CONSTRAINTS would ask for more than SELECT. */
+			  "SELECT TABLE_SCHEMA, TABLE_NAME, '' FROM information_schema.STATISTICS "
+			  "WHERE INDEX_NAME='PRIMARY' AND SEQ_IN_INDEX=1");
 }
 
 /* Whether foreign keys are the SQL layer's work there, which logs what they do. */
@@ -215,10 +219,103 @@ static int cascades_are_logged(struct source *s, const struct server_info *info,
 	return rc;
 }
 
+/* The tables with foreign keys, kept: asking for each needs the connection. */
+struct referring {
+	struct arena arena;
+	struct inspect_table *list;
+	size_t n;
+};
+
+static int keep_referring(void *ctx, const struct inspect_table *t)
+{
+	struct referring *r = ctx;
+	if (r->n == REFERRING_MAX)
+		return 0;
+	char *db = arena_strndup(&r->arena, t->db.p, t->db.len);
+	char *name = arena_strndup(&r->arena, t->name.p, t->name.len);
+	if (!db || !name)
+		return -ENOMEM;
+	r->list[r->n++] = (struct inspect_table){.db = {(const uint8_t *)db, t->db.len},
+						 .name = {(const uint8_t *)name, t->name.len}};
+	return 0;
+}
+
+/* "… FOREIGN KEY (`p`) REFERENCES `t` (`id`) ON DELETE CASCADE ON UPDATE SET NULL," */
+static bool has_cascade(const char *create)
+{
+	for (const char *p = create; (p = strstr(p, "\n  CONSTRAINT `"));) {
+		const char *end = strchr(++p, '\n');
+		size_t n = end ? (size_t)(end - p) : strlen(p);
+		static const char *const rules[] = {" CASCADE", " SET NULL", " SET DEFAULT"};
+		if (!memmem(p, n, ") REFERENCES `", 14))
+			continue;
+		for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+			if (memmem(p, n, rules[i], strlen(rules[i])))
+				return true;
+	}
+	return false;
+}
+
+static int ask_cascade(struct source *s, const struct inspect_table *t, bool *ret, struct err *err)
+{
+	struct buf sql;
+	struct query q;
+	struct err why = {0};
+	buf_init(&sql);
+	buf_lit(&sql, "SHOW CREATE TABLE ");
+	query_put_name(&sql, t->db);
+	buf_putc(&sql, '.');
+	query_put_name(&sql, t->name);
+	int rc = query_open(s, &q, &why, "%s", buf_cstr(&sql));
+	buf_free(&sql);
+	*ret = false;
+	/* Dropped since, or broken: nothing to know of it. */
+	if (rc < 0 && (why.kind == ERR_SOURCE_QUERY || why.kind == ERR_SOURCE_GRANT))
+		return 0;
+	if (rc < 0) {
+		if (err)
+			*err = why;
+		return rc;
+	}
+	while ((rc = query_next(&q, err)) > 0)
+		*ret |= query_text(&q, 1) && has_cascade(query_text(&q, 1));
+	query_end(&q);
+	return rc;
+}
+
+/*
+ * MariaDB shows REFERENTIAL_CONSTRAINTS only to who may do more with a table than SELECT:
+ * the tables that refer to others are asked one by one.
+ */
+static int mariadb_cascades(struct source *s, inspect_table_fn *each, void *ctx, struct err *err)
+{
+	struct referring r = {.n = 0};
+	arena_init(&r.arena);
+	r.list = calloc(REFERRING_MAX, sizeof(*r.list));
+	int rc = r.list ? each_table(s, keep_referring, &r, err,
+				     "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, '' FROM "
+				     "information_schema.KEY_COLUMN_USAGE WHERE "
+				     "REFERENCED_TABLE_NAME IS NOT NULL")
+			: -ENOMEM;
+	for (size_t i = 0; rc == 0 && i < r.n; i++) {
+		bool cascade;
+		rc = ask_cascade(s, &r.list[i], &cascade, err);
+		if (rc == 0 && cascade)
+			rc = each(ctx, &r.list[i]);
+	}
+	if (rc == -ENOMEM)
+		err_set(err, rc, ERR_MEMORY, "no memory for names of tables");
+	free(r.list);
+	arena_free(&r.arena);
+	return rc;
+}
+
 int inspect_cascades(struct source *s, const struct server_info *info, inspect_table_fn *each,
 		     void *ctx, struct err *err)
 {
 	bool logged;
+	if (info->flavor == FLAVOR_MARIADB)
+		return mariadb_cascades(s, each, ctx, err);
 	int rc = cascades_are_logged(s, info, &logged, err);
 	if (rc < 0 || logged)
 		return rc;

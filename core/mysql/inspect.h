@@ -85,7 +85,8 @@ int inspect_keyed_tables(struct source *s, inspect_table_fn *each, void *ctx,
 			 struct err *err) MR_MUST_CHECK;
 /*
  * Those whose rows change with a parent's by a foreign key, and the binlog does not show it
- * (every server but MySQL from 9.6 on, with innodb_native_foreign_keys off).
+ * (every server but MySQL from 9.6 on, with innodb_native_foreign_keys off). MariaDB: of
+ * the first 500 tables that have foreign keys. `each` must not use the source.
  */
 int inspect_cascades(struct source *s, const struct server_info *info, inspect_table_fn *each,
 		     void *ctx, struct err *err) MR_MUST_CHECK;
