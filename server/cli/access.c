@@ -20,12 +20,15 @@ static int check_name(enum paths_name kind, const char *name)
 int cli_token_create(struct cli *cli, const struct arguments *a)
 {
 	const char *role = a->values[OPT_ROLE], *name = a->values[OPT_NAME];
-	const char *expires = a->values[OPT_EXPIRES];
+	usec_t expires = arguments_duration(a, OPT_EXPIRES, 0);
 	if (!role) {
 		cli_complain("--role viewer, operator or admin is needed");
 		return CLI_USAGE;
 	}
-	json_t *body = json_pack("{s:s,s:s*,s:s*}", "role", role, "name", name, "expires", expires);
+	json_t *body = json_pack("{s:s,s:s*}", "role", role, "name", name);
+	if (body && expires)
+		json_object_set_new(body, "expires_ms",
+				    json_integer((clock_wall() + expires) / USEC_PER_MSEC));
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	json_decref(body);
 	if (!text) {

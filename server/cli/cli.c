@@ -92,10 +92,13 @@ int cli_try(struct cli *cli, const struct client_request *r, struct cli_answer *
 	if (rc < 0)
 		return rc;
 	bool good = ret->http.status >= 200 && ret->http.status < 300;
-	if (ret->http.body.len > 0) {
+	struct buf *body = &ret->http.body;
+	if (r->may_be_null && good && body->len >= 4 && memcmp(body->data, "null", 4) == 0)
+		return 0;
+	if (body->len > 0 || (good && ret->http.status != 204)) {
 		struct err why = {0};
-		ret->tree = document_parse((const char *)ret->http.body.data, ret->http.body.len,
-					   CLIENT_ANSWER_MAX, "the answer", ERR_SERVER_ANSWER, &why);
+		ret->tree = document_parse(buf_cstr(body), body->len, CLIENT_ANSWER_MAX,
+					   "the answer", ERR_SERVER_ANSWER, &why);
 		if (!ret->tree && good)
 			return err_set(err, -EPROTO, ERR_SERVER_ANSWER,
 				       "the answer of %s is not mr-server's (HTTP %ld, %s): %s",

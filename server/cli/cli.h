@@ -24,7 +24,7 @@ struct cli {
 /* An answer with its JSON. */
 struct cli_answer {
 	struct client_answer http;
-	json_t *tree; /* an object; NULL of an empty answer */
+	json_t *tree; /* an object; NULL of status 204, and of null where that may be */
 };
 
 enum {

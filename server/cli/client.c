@@ -176,7 +176,10 @@ static int explain(const struct client *c, CURLcode code, struct err *err)
 	const char *reason = c->reason[0] ? c->reason : curl_easy_strerror(code);
 	switch (code) {
 	case CURLE_OUT_OF_MEMORY:
-		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the request");
+		/* Also of a header line that is too long. */
+		return err_set(err, -EPROTO, ERR_SERVER_ANSWER,
+			       "the answer of %s has headers without an end, or there is no memory",
+			       server);
 	case CURLE_SSL_CACERT_BADFILE:
 		return err_set(err, -EINVAL, ERR_CONFIG_INVALID, "the authorities' file %s: %s",
 			       c->settings->ca, reason);

@@ -24,6 +24,7 @@ struct client_request {
 	size_t body_len;
 	const char *if_match; /* a revision, without quotes; NULL: none */
 	usec_t timeout;
+	bool may_be_null; /* `null` is an answer too: what is asked for is not there yet */
 };
 
 struct client_answer {

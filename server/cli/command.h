@@ -50,6 +50,8 @@ enum command_option {
 	OPT_ROLE,
 	OPT_NAME,
 	OPT_EXPIRES,
+	OPT_CHANNEL,
+	OPT_TABLES,
 	OPT_COUNT,
 };
 

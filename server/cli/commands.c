@@ -61,7 +61,9 @@ const struct option_row option_rows[OPT_COUNT] = {
 		"What the token may do: read; change tasks too; everything."},
 	[OPT_NAME] = {"name", 0, OPTION_TEXT, "NAME", NULL, "Whose or what for: shown in logs."},
 	[OPT_EXPIRES] = {"expires", 0, OPTION_DURATION, "DURATION", NULL,
-		"When it ends, as `90d`; without it never."},
+		"When it ends, as `90d` from now; without it never."},
+	[OPT_CHANNEL] = {"channel", 0, OPTION_TEXT, "NAME", NULL, "This channel alone."},
+	[OPT_TABLES] = {"tables", 0, OPTION_FLAG, NULL, NULL, "Lists the source's tables too."},
 };
 
 const struct command_group command_groups[] = {
@@ -137,10 +139,11 @@ const struct command commands[] = {
 	 "deletes tasks, their positions and former documents",
 	 "Asks on a terminal; without a terminal --yes is needed. With --wait: until it is gone.",
 	 {"mrctl task delete copy_hot_item --yes --wait"}},
-	{"task", "validate", "FILE", 1, 1, 0, "operator", cli_task_validate,
+	{"task", "validate", "FILE", 1, 1, O(TABLES), "operator", cli_task_validate,
 	 "checks a document, its source and its pipe, and makes nothing",
 	 "The status is 1 when a check failed. Warnings do not fail it.",
-	 {"mrctl task validate copy_hot_item.json", "mrctl task validate - -o json"}},
+	 {"mrctl task validate copy_hot_item.json", "mrctl task validate copy_hot_item.json --tables",
+	  "mrctl task validate - -o json"}},
 	{"task", "position", "NAME", 1, 1, WAITS | O(SET), "viewer; operator with --set",
 	 cli_task_position, "shows the position, or sets it",
 	 "What is set takes effect at once where the task runs, else when it starts. What lies "
@@ -151,7 +154,7 @@ const struct command commands[] = {
 	  "mrctl task position copy_hot_item --set gtid=0-1-1234",
 	  "mrctl task position copy_hot_item --set time=2026-11-22T10:00:00Z"}},
 	{"task", "revisions", "NAME [REVISION]", 1, 2, 0, "viewer", cli_task_revisions,
-	 "lists former documents, or shows one", NULL,
+	 "lists the documents that are kept, or shows one", NULL,
 	 {"mrctl task revisions copy_hot_item", "mrctl task revisions copy_hot_item 2"}},
 	{"task", "why", "NAME", 1, 1, 0, "viewer", cli_task_why,
 	 "says in a sentence what is the matter with a task, and the next step", NULL,
@@ -167,8 +170,10 @@ const struct command commands[] = {
 	{"alert", "list", "", 0, 0, O(STATE), "viewer", cli_alert_list,
 	 "lists alerts: pending, firing, and lately resolved", NULL,
 	 {"mrctl alert list", "mrctl alert list --state firing"}},
-	{"alert", "test", "", 0, 0, 0, "operator", cli_alert_test,
-	 "has the alerting monitor send a test to every channel", NULL, {"mrctl alert test"}},
+	{"alert", "test", "", 0, 0, WAITS | O(CHANNEL), "operator", cli_alert_test,
+	 "has the alerting monitor send a test to every channel",
+	 "With --wait: until the channels have taken it; 1 when one did not.",
+	 {"mrctl alert test --wait", "mrctl alert test --channel oncall"}},
 	{"token", "create", "", 0, 0, O(ROLE) | O(NAME) | O(EXPIRES), "admin", cli_token_create,
 	 "makes a token and prints it alone on the last line",
 	 "It is shown this once. --role is needed. The first token is made on the server's host: "

@@ -229,6 +229,21 @@ static void put_option_words(uint64_t options, struct buf *out)
 			buf_printf(out, " --%s", option_rows[i].name);
 }
 
+/* "--server|--token|-o": what the next word is the value of. */
+static void put_valued_options(struct buf *out)
+{
+	const char *separator = "";
+	for (int i = 0; i < OPT_COUNT; i++) {
+		const struct option_row *row = &option_rows[i];
+		if (row->type == OPTION_FLAG)
+			continue;
+		buf_printf(out, "%s--%s", separator, row->name);
+		separator = "|";
+		if (row->letter)
+			buf_printf(out, "|-%c", row->letter);
+	}
+}
+
 void command_put_completion(struct buf *out)
 {
 	buf_lit(out, "# Completion of mrctl for bash; printed by `mrctl --print completion`.\n"
@@ -236,7 +251,12 @@ void command_put_completion(struct buf *out)
 		     "\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
 		     "\tlocal group= command= options= operands= w\n"
 		     "\tCOMPREPLY=()\n"
+		     "\tlocal value=\n"
 		     "\tfor w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+		     "\t\tif [[ -n $value ]]; then value=; continue; fi\n"
+		     "\t\tcase $w in ");
+	put_valued_options(out);
+	buf_lit(out, ") value=1; continue ;; esac\n"
 		     "\t\tif [[ $w == -* || $w == help ]]; then continue; fi\n"
 		     "\t\tif [[ -z $group ]]; then group=$w\n"
 		     "\t\telif [[ -z $command ]]; then command=$w; fi\n"

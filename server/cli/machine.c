@@ -1,6 +1,7 @@
 /* machine.c - machines, alerts and the installation; see cli.h. */
 #include "server/cli/cli.h"
 #include "server/cli/text.h"
+#include "server/cli/wait.h"
 
 #include "common/contract/paths.h"
 
@@ -23,7 +24,9 @@ static void process_rows(struct table *t, const json_t *list, const char *progra
 		table_cell(t, cli_text(m, "hostname"));
 		table_cell(t, name[0] ? name : program);
 		table_cell(t, cli_text(m, "version"));
-		table_cell(t, json_is_true(json_object_get(m, "draining"))   ? "draining"
+		bool draining = json_is_true(json_object_get(m, "draining")) ||
+				json_is_true(json_object_get(m, "drain"));
+		table_cell(t, draining                                       ? "draining"
 			      : json_is_true(json_object_get(m, "stopping")) ? "stopping"
 									     : "live");
 		if (core) {
@@ -212,15 +215,33 @@ int cli_alert_list(struct cli *cli, const struct arguments *a)
 
 int cli_alert_test(struct cli *cli, const struct arguments *a)
 {
-	const struct client_request r = {.method = "POST", .path = "/alerts/test",
-					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
+	const char *channel = a->values[OPT_CHANNEL];
 	struct cli_answer answer;
-	(void)a;
+	struct buf path;
+	buf_init(&path);
+	buf_lit(&path, "/alerts/test");
+	if (channel) {
+		buf_lit(&path, "?channel=");
+		client_put_value(&path, channel);
+	}
+	const struct client_request r = {.method = "POST", .path = buf_cstr(&path),
+					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
+	usec_t end = clock_boot() + cli->timeout;
 	int status = cli_call(cli, &r, &answer);
-	if (status == CLI_DONE)
-		cli_say(cli, "the monitor was told to send a test to every channel");
+	if (status == CLI_DONE && cli->wait) {
+		buf_clear(&path);
+		buf_lit(&path, "/orders");
+		client_put_name(&path, cli_text(answer.tree, "order"));
+		status = wait_order_done(cli, buf_cstr(&path), "the test", end);
+		if (status == CLI_DONE)
+			cli_say(cli, "the test was taken by %s", channel ? channel : "every channel");
+	} else if (status == CLI_DONE) {
+		cli_say(cli, "the monitor was told to send a test to %s",
+			channel ? channel : "every channel");
+	}
 	if (status == CLI_DONE && cli->json)
 		status = cli_print_json(&answer);
+	buf_free(&path);
 	cli_answer_clear(&answer);
 	return status;
 }

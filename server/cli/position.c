@@ -92,7 +92,9 @@ static int print_position(const json_t *p)
 static int show(struct cli *cli, const char *path)
 {
 	struct cli_answer answer;
-	int status = cli_get(cli, path, &answer);
+	const struct client_request r = {.method = "GET", .path = path, .may_be_null = true,
+					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
+	int status = cli_call(cli, &r, &answer);
 	if (status == CLI_DONE && cli->json)
 		status = cli_print_json(&answer);
 	else if (status == CLI_DONE && cli_text(answer.tree, "file")[0] == 0 &&
@@ -107,8 +109,8 @@ static int show(struct cli *cli, const char *path)
 /* What to give to --set to go back; when it cannot be read nothing is said. */
 static void say_former(struct cli *cli, const char *path)
 {
-	const struct client_request r = {
-		.method = "GET", .path = path, .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
+	const struct client_request r = {.method = "GET", .path = path, .may_be_null = true,
+					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	struct cli_answer answer;
 	struct err err = {0};
 	if (cli_try(cli, &r, &answer, &err) == 0) {

@@ -78,7 +78,10 @@ static void list_row(struct table *t, const json_t *task)
 	text_put_duration(&t->scratch, cli_number_or_none(task, "lag_ms"));
 	table_cell_scratch(t);
 	put_number_cell(t, cli_number_or_none(task, "rows"));
-	table_cellf(t, "%.1f", cli_real(task, "rows_per_s"));
+	if (json_is_number(json_object_get(task, "rows_per_s")))
+		table_cellf(t, "%.1f", cli_real(task, "rows_per_s"));
+	else
+		table_cell(t, "");
 	text_put_age(&t->scratch, cli_number(task, "since_ms"), now_ms());
 	table_cell_scratch(t);
 	put_number_cell(t, cli_number_or_none(task, "instances"));
@@ -297,14 +300,37 @@ int cli_task_show(struct cli *cli, const struct arguments *a)
 		show_summary(answer.tree, &out);
 		show_instances(answer.tree, &out);
 		buf_putc(&out, '\n');
-		if (json_is_object(document))
+		const char *broken = cli_text(answer.tree, "document_error");
+		if (json_is_object(document)) {
 			put_document(document, &out);
-		else
-			buf_lit(&out, "There is no document yet: mrctl task update FILE gives it one.\n");
+		} else if (broken[0]) {
+			buf_lit(&out, "The document cannot be read: ");
+			text_put_clean(&out, broken);
+			buf_putc(&out, '\n');
+		} else {
+			buf_lit(&out,
+				"There is no document yet: mrctl task create FILE gives it one.\n");
+		}
 		status = cli_print(&out);
 	}
 	cli_answer_clear(&answer);
 	return status;
+}
+
+/* The source's tables, as patterns of tables.include name them. */
+static void put_tables(const json_t *tree, struct buf *out)
+{
+	const json_t *table;
+	size_t i;
+	buf_lit(out, "\nTABLES\n");
+	json_array_foreach (json_object_get(tree, "tables"), i, table) {
+		text_put_clean(out, cli_text(table, "db"));
+		buf_putc(out, '.');
+		text_put_clean(out, cli_text(table, "table"));
+		buf_putc(out, '\n');
+	}
+	if (json_is_true(json_object_get(tree, "truncated")))
+		buf_lit(out, "… and more\n");
 }
 
 int cli_task_validate(struct cli *cli, const struct arguments *a)
@@ -314,8 +340,10 @@ int cli_task_validate(struct cli *cli, const struct arguments *a)
 	int status = cli_read_file(a->operands[0], &text, &len);
 	if (status != CLI_DONE)
 		return status;
-	const struct client_request r = {.method = "POST", .path = "/validate", .body = text,
-					 .body_len = len,
+	bool tables = arguments_has(a, OPT_TABLES);
+	const struct client_request r = {.method = "POST",
+					 .path = tables ? "/validate?type=tables" : "/validate",
+					 .body = text, .body_len = len,
 					 .timeout = CLI_PREFLIGHT_SECONDS * USEC_PER_SEC};
 	struct cli_answer answer;
 	status = cli_call(cli, &r, &answer);
@@ -325,6 +353,8 @@ int cli_task_validate(struct cli *cli, const struct arguments *a)
 		buf_init(&out);
 		if (!cli->json)
 			cli_put_checks(json_object_get(answer.tree, "checks"), &out);
+		if (!cli->json && tables)
+			put_tables(answer.tree, &out);
 		status = cli_print(&out);
 		if (cli->json)
 			status = cli_print_json(&answer);
@@ -377,16 +407,15 @@ int cli_task_revisions(struct cli *cli, const struct arguments *a)
 		const json_t *entry;
 		size_t i;
 		struct table t;
-		table_init(&t, 3, ">REVISION|UNTIL|BYTES");
+		table_init(&t, 3, ">REVISION|WRITTEN|");
 		json_array_foreach (json_object_get(answer.tree, "revisions"), i, entry) {
-			int64_t number = json_is_integer(entry) ? json_integer_value(entry)
-								: cli_number(entry, "revision");
-			put_number_cell(&t, number);
-			text_put_time(&t.scratch, cli_number(entry, "created_ms"));
+			put_number_cell(&t, cli_number(entry, "revision"));
+			text_put_time(&t.scratch, cli_number(entry, "written_ms"));
 			table_cell_scratch(&t);
-			put_number_cell(&t, cli_number_or_none(entry, "bytes"));
+			table_cell(&t, json_is_true(json_object_get(entry, "current")) ? "current"
+										       : "former");
 		}
-		status = cli_print_table(&t, "no former documents");
+		status = cli_print_table(&t, "no documents");
 	}
 	buf_free(&path);
 	cli_answer_clear(&answer);

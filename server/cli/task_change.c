@@ -94,41 +94,17 @@ int cli_task_restart(struct cli *cli, const struct arguments *a)
 	return each(cli, a, &verb);
 }
 
-/* The command's answer: CLI_DONE when it is done, told otherwise. Waits at most until `end`. */
 static int await_command(struct cli *cli, const char *name, const char *id, usec_t end)
 {
 	struct buf path;
-	int status = -1;
+	char what[160];
 	buf_init(&path);
 	cli_task_path(&path, name, "/commands");
 	client_put_name(&path, id);
-	while (status < 0) {
-		const struct client_request r = {
-			.method = "GET", .path = buf_cstr(&path), .timeout = 10 * USEC_PER_SEC};
-		struct cli_answer answer;
-		struct err err = {0};
-		int rc = cli_try(cli, &r, &answer, &err);
-		const char *state = cli_text(answer.tree, "state");
-		const json_t *error = json_object_get(answer.tree, "error");
-		if (rc == 0 && strcmp(state, "done") == 0) {
-			status = CLI_DONE;
-		} else if (rc == 0 && strcmp(state, "failed") == 0) {
-			cli_complain("task %s was not handed over: %s (%s)", name,
-				     cli_text(error, "message"), cli_text(error, "code"));
-			status = CLI_FAILED;
-		} else if (rc < 0 && answer.http.status >= 400 && answer.http.status < 500) {
-			cli_tell(cli, &answer, &err);
-			status = CLI_FAILED;
-		} else if (clock_boot() >= end) {
-			cli_complain("task %s was not handed over within the time given: %s", name,
-				     rc < 0 ? err.text : "no instance has answered the order");
-			fprintf(stderr, "  remedy: mrctl task why %s\n", name);
-			status = CLI_FAILED;
-		}
-		cli_answer_clear(&answer);
-		if (status < 0)
-			usleep(100 * 1000);
-	}
+	snprintf(what, sizeof(what), "the handover of task %s", name);
+	int status = wait_order_done(cli, buf_cstr(&path), what, end);
+	if (status != CLI_DONE)
+		fprintf(stderr, "  remedy: mrctl task why %s\n", name);
 	buf_free(&path);
 	return status;
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { POLL_MS = 250 };
+enum { POLL_MS = 250, ORDER_POLL_MS = 100 };
 
 const json_t *wait_holder(const json_t *task)
 {
@@ -201,5 +201,41 @@ int wait_until(struct cli *cli, const struct wait_order *order)
 		usleep(POLL_MS * 1000);
 	}
 	buf_free(&path);
+	return status;
+}
+
+/* One look: -1 when there is no answer yet, else a status. */
+static int look_order(struct cli *cli, const char *path, const char *what, bool last)
+{
+	const struct client_request r = {
+		.method = "GET", .path = path, .timeout = 10 * USEC_PER_SEC};
+	struct cli_answer answer;
+	struct err err = {0};
+	int status = -1, rc = cli_try(cli, &r, &answer, &err);
+	const char *state = cli_text(answer.tree, "state");
+	const json_t *error = json_object_get(answer.tree, "error");
+	if (rc == 0 && strcmp(state, "done") == 0) {
+		status = CLI_DONE;
+	} else if (rc == 0 && strcmp(state, "failed") == 0) {
+		cli_complain("%s failed: %s (%s)", what, cli_text(error, "message"),
+			     cli_text(error, "code"));
+		status = CLI_FAILED;
+	} else if (rc < 0 && answer.http.status >= 400 && answer.http.status < 500) {
+		cli_tell(cli, &answer, &err);
+		status = CLI_FAILED;
+	} else if (last) {
+		cli_complain("%s did not happen within the time given: %s", what,
+			     rc < 0 ? err.text : "nobody has answered the order");
+		status = CLI_FAILED;
+	}
+	cli_answer_clear(&answer);
+	return status;
+}
+
+int wait_order_done(struct cli *cli, const char *path, const char *what, usec_t end)
+{
+	int status;
+	while ((status = look_order(cli, path, what, clock_boot() >= end)) < 0)
+		usleep(ORDER_POLL_MS * 1000);
 	return status;
 }

@@ -56,4 +56,10 @@ void wait_look(const struct wait_order *order, const json_t *task, struct wait_s
 /* A status; what was waited for in vain is told. With -o json the last answer is printed. */
 int wait_until(struct cli *cli, const struct wait_order *order) MR_MUST_CHECK;
 
+/*
+ * Waits until `end` (clock_boot()) for the answer of a command document at the path: "done",
+ * or "failed" with an error. A status; told what is not CLI_DONE, with `what` in front.
+ */
+int wait_order_done(struct cli *cli, const char *path, const char *what, usec_t end) MR_MUST_CHECK;
+
 #endif
