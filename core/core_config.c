@@ -1,6 +1,7 @@
 /* core_config.c - see core_config.h. */
 #include "core/core_config.h"
 
+#include "common/daemon/daemon.h"
 #include "common/os/process.h"
 
 #include <stdio.h>
@@ -10,12 +11,7 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 #define SECOND USEC_PER_SEC
 
 const struct config_key core_config_keys[] = {
-	{"zookeeper", "servers", CONFIG_STRING, NULL, 0, 0, "host:port,host:port/chroot", false,
-	 "The ensemble; not needed in standalone mode.", NULL},
-	{"zookeeper", "session_timeout", CONFIG_DURATION, "10s", SECOND, 120 * SECOND, NULL, false,
-	 "How long the ensemble waits for a core that fell silent.", NULL},
-	{"zookeeper", "auth", CONFIG_STRING, NULL, 0, 0, "user:password or a reference", false,
-	 "For the digest ACLs; absent: the tree is open, which is said loudly at start.", NULL},
+	DAEMON_CONFIG_KEYS,
 	{"secrets", "key_ring", CONFIG_STRING, "/etc/mysql-replicator/keys", 0, 0, "path", true,
 	 "The keys that secrets are sealed with.", NULL},
 	{"secrets", "secrets_dir", CONFIG_STRING, "/etc/mysql-replicator/secrets", 0, 0, "path",
@@ -53,9 +49,6 @@ int core_config_load(const char *path, struct core_config *ret, struct err *err)
 		return rc;
 	struct core_config c = {
 		.file = file,
-		.zookeeper_servers = config_string(file, "zookeeper", "servers"),
-		.zookeeper_session_timeout = config_duration(file, "zookeeper", "session_timeout"),
-		.zookeeper_auth = config_string(file, "zookeeper", "auth"),
 		.key_ring = config_string(file, "secrets", "key_ring"),
 		.secrets_dir = config_string(file, "secrets", "secrets_dir"),
 		.hostname = config_string(file, "core", "hostname"),

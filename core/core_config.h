@@ -1,7 +1,8 @@
 /*
  * core_config.h - the keys of mr-core's configuration file (design.md, section 8).
  *
- * Main thread, at start and at a reload. The struct's strings belong to `file`.
+ * Main thread, at start and at a reload. The struct's strings belong to `file`, which
+ * daemon_open() reads the section [zookeeper] from.
  */
 #ifndef MR_CORE_CORE_CONFIG_H
 #define MR_CORE_CORE_CONFIG_H
@@ -10,9 +11,6 @@
 #include "common/os/log.h"
 
 struct core_config {
-	const char *zookeeper_servers;
-	usec_t zookeeper_session_timeout;
-	const char *zookeeper_auth; /* user:password or a reference; "" = open tree */
 	const char *key_ring;
 	const char *secrets_dir;
 	const char *hostname; /* never empty */

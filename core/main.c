@@ -1,9 +1,11 @@
 /*
- * main.c - mr-core: the command line, and nothing else. What runs is standalone.c's.
+ * main.c - mr-core: the command line, and nothing else. What runs is supervisor.c's, or
+ * standalone.c's for a single task without ZooKeeper.
  */
 #include "common/contract/errors.h"
 #include "common/os/signals.h"
 #include "core/standalone.h"
+#include "core/supervisor.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -14,11 +16,14 @@
 enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
-	"usage: mr-core --task FILE.json --standalone [options]\n"
+	"usage: mr-core --config FILE\n"
+	"       mr-core --task FILE.json --standalone [options]\n"
 	"       mr-core --check-config [--config FILE] [--task FILE.json]\n"
 	"       mr-core --print sample-config|reference-config|reference-task|reference-errors\n"
 	"       mr-core --version | --help\n"
 	"\n"
+	"  --config FILE      mr-core's configuration file; alone: runs the tasks that\n"
+	"                     ZooKeeper has for this core, until SIGTERM\n"
 	"  --task FILE        the task document\n"
 	"  --standalone       run the task without ZooKeeper\n"
 	"  --state DIR        keep the position in DIR and go on from it; without it nothing is\n"
@@ -28,7 +33,6 @@ static const char usage[] =
 	"  --summary FILE     write rows, messages, bytes, seconds, cpu_seconds, peak_rss_bytes\n"
 	"                     and the position as JSON at the end\n"
 	"  --with-keys        pipes stdout and file: the key and headers in front of each message\n"
-	"  --config FILE      mr-core's configuration file\n"
 	"  --check-config     read and check the files named, and do nothing else\n"
 	"  --log-level LEVEL  error, warn, info (default) or debug\n";
 
@@ -179,8 +183,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 		return bad_usage("an argument that is no option", argv[optind]);
 	if (a->print || a->check_config)
 		return -1;
-	if (!a->standalone)
+	if (!a->standalone && a->run.task_path)
 		return bad_usage("--standalone is missing", NULL);
+	if (!a->standalone && !a->config)
+		return bad_usage("--config is missing", NULL);
+	if (!a->standalone)
+		return -1;
 	if (!a->run.task_path)
 		return bad_usage("--task is missing", NULL);
 	return -1;
@@ -213,6 +221,8 @@ int main(int argc, char **argv)
 		core_config_free(&config);
 		return EXIT_SUCCESS;
 	}
+	if (!a.standalone && !a.check_config)
+		return supervisor_run(&config, a.config);
 	a.run.check_only = a.check_config;
 	a.run.config = &config;
 	if (signals_open() < 0) {

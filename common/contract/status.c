@@ -20,6 +20,8 @@ static const struct member list[] = {
 	{AT(instance), .type = MEMBER_TEXT, .max = REPORT_NODE_MAX},
 	{AT(run), .type = MEMBER_TEXT, .max = 128},
 	{AT(revision), .type = MEMBER_U64},
+	{AT(restart), .type = MEMBER_U64, .optional = true},
+	{AT(reset), .type = MEMBER_U64, .optional = true},
 	{AT(error_ms), .type = MEMBER_U64},
 	{AT(error), .type = MEMBER_ERROR},
 };

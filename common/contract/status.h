@@ -4,8 +4,8 @@
  *
  * It holds the last transition, the last error, and how often the event at a position
  * made an instance fail. Only failures that the event causes are counted; a second one
- * at the same position, of any instance, makes the task FAILED until `revision` of the
- * control document is above the one kept here.
+ * at the same position, of any instance, makes the task FAILED until `revision`, `restart`
+ * or `reset` of the control document is above the one kept here.
  *
  * A report: members that are not known are left out on reading (report.h), and so lost
  * when it is written back by an older daemon. Everything named here must be there.
@@ -37,7 +37,9 @@ struct status_doc {
 	uint64_t since_ms; /* when `state` began */
 	char *instance;    /* that wrote it */
 	char *run;
-	uint64_t revision; /* control.revision that it acted on */
+	uint64_t revision; /* control.revision, restart and reset that it acted on: FAILED holds */
+	uint64_t restart;  /* until one of them rises */
+	uint64_t reset;
 	uint64_t error_ms; /* when `error` happened; 0: never */
 	struct report_error error; /* the last one, kept when the task runs again */
 	struct status_failure *failures;
