@@ -25,10 +25,9 @@ void setup_source_options(const struct task *task, size_t host, struct source_op
 void setup_replica_name(const struct task *task, const char *hostname,
 			char out[SETUP_REPLICA_NAME_MAX])
 {
-	/* One of them may be too long for both: each keeps at least half. */
-	int half = (SETUP_REPLICA_NAME_MAX - 2) / 2, host = (int)strlen(hostname);
-	int room = SETUP_REPLICA_NAME_MAX - 2 - (host < half ? host : half);
-	snprintf(out, SETUP_REPLICA_NAME_MAX, "%.*s@%s", room, task->name, hostname);
+	/* The part before the '@' must not depend on the host's name: it is compared. */
+	enum { TASK_PART = 40 };
+	snprintf(out, SETUP_REPLICA_NAME_MAX, "%.*s@%s", TASK_PART, task->name, hostname);
 }
 
 static void task_start(const struct task *task, struct server_start *ret)

@@ -68,7 +68,7 @@ static int lose_because(struct last_commit *l, int rc, const struct err_kind *ki
 
 static int gone(struct last_commit *l, struct err *err, const char *text)
 {
-	return lose_because(l, -ECANCELED, ERR_ZK_GONE, err, text);
+	return lose_because(l, -EIDRM, ERR_ZK_GONE, err, text);
 }
 
 static int expired(struct last_commit *l, struct err *err)
