@@ -164,7 +164,8 @@ void table_checks(struct preflight *p)
 	/* Patterns may name tables of the servers' own databases. */
 	int rc = inspect_tables(p->source, p->task->tables.ninclude > 0, add_matched, p, &e);
 	if (rc == 0) {
-		qsort(p->tables, p->ntables, sizeof(*p->tables), by_name);
+		if (p->ntables)
+			qsort(p->tables, p->ntables, sizeof(*p->tables), by_name);
 		rc = inspect_keyed_tables(p->source, note_keyed, p, &e);
 	}
 	if (rc == -ENOMEM)
