@@ -141,7 +141,8 @@ static void on_completed(void *ctx, struct MHD_Connection *mhd, void **slot,
 	pthread_cond_broadcast(&h->quiet);
 	pthread_mutex_unlock(&h->lock);
 	http_answer_clear(&r->answer);
-	explicit_bzero(r->body.data, r->body.cap);
+	if (r->body.data)
+		explicit_bzero(r->body.data, r->body.cap);
 	buf_free(&r->body);
 	free(r->path);
 	free(r);
@@ -156,14 +157,19 @@ static void refuse_body(struct http_request *r)
 	r->step = HTTP_REFUSED;
 }
 
-/* The head was read. A length that is too large is refused before the body is sent. */
+/* So much of a body that is refused is read, or clients would not get to read why. */
+static size_t patience(const struct http_request *r)
+{
+	return 16 * r->http->o.max_body + HTTP_HEAD_MAX;
+}
+
 static enum MHD_Result head_read(struct http_request *r)
 {
 	const char *length = http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	r->step = HTTP_BODY;
 	if (length && strtoull(length, NULL, 10) > r->http->o.max_body) {
 		refuse_body(r);
-		return http_send(r);
+		return strtoull(length, NULL, 10) > patience(r) ? http_send(r) : MHD_YES;
 	}
 	/* At its size at once: a buffer that grows leaves parts of a secret behind. */
 	if (length)
@@ -216,7 +222,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *mhd, const ch
 	if (*size) {
 		take_body(r, data, size);
 		/* A body without a stated length may go on for ever. */
-		return r->received > 4 * r->http->o.max_body + HTTP_HEAD_MAX ? MHD_NO : MHD_YES;
+		return r->received > patience(r) ? MHD_NO : MHD_YES;
 	}
 	if (r->step == HTTP_READY)
 		return http_send(r);

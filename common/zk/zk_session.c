@@ -20,6 +20,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define SETTLE (USEC_PER_SEC / 4) /* for answers that are on their way when we close */
+
 enum {
 	PROBES = 6, /* a session timeout: rule 10 */
 	TICK_MAX_MS = 2000,
@@ -160,6 +162,20 @@ static void open_locked(struct zk *zk)
 }
 
 /*
+ * Lock held, given up in between. Gives the answers that are on their way a moment: what
+ * the library's completion thread does not come to when it closes it never frees.
+ */
+static void settle_locked(struct zk *zk, struct zk_handle *h)
+{
+	usec_t until = zk_now() + SETTLE;
+	while (h->state == ZOO_CONNECTED_STATE && (h->ops || h->probing) && zk_now() < until) {
+		pthread_mutex_unlock(&zk->lock);
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		pthread_mutex_lock(&zk->lock);
+	}
+}
+
+/*
  * Lock held, given up while the library closes. Operations that the library did not come
  * to answer (its completion thread ends without emptying its queue) are answered here.
  */
@@ -167,6 +183,7 @@ static void close_locked(struct zk *zk)
 {
 	struct zk_handle *h = zk->handle;
 	zhandle_t *zh = h->zh;
+	settle_locked(zk, h);
 	h->zh = NULL;
 	session_over_locked(h);
 	zk->handle = NULL;
