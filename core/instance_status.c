@@ -110,11 +110,20 @@ void status_changed(struct instance *i)
 
 /* ---------------------------------------------------------------- failures */
 
+/*
+ * Another host may do better than the first that failed; not where lastCommit was edited by
+ * hand: only a person knows which position is right.
+ */
+static bool is_enough(const struct accounting *a, uint64_t count)
+{
+	return count >= FAILURES_ENOUGH || a->err.kind == ERR_POSITION_CONFLICT;
+}
+
 static void accounted(struct instance *i, uint64_t count)
 {
 	struct accounting *a = &i->accounting;
 	a->pending = false;
-	if (count >= FAILURES_ENOUGH) {
+	if (is_enough(a, count)) {
 		log_error("%s: failed %llu times at %s:%llu: FAILED until someone changes, restarts "
 			  "or repositions it",
 			  i->name, (unsigned long long)count, a->at.file,
@@ -170,7 +179,7 @@ void status_account(struct instance *i)
 	i->status.revision = a->under.revision;
 	i->status.restart = a->under.restart;
 	i->status.reset = a->under.reset;
-	if (fill(i, count >= FAILURES_ENOUGH ? REPORT_FAILED : REPORT_RETRYING))
+	if (fill(i, is_enough(a, count) ? REPORT_FAILED : REPORT_RETRYING))
 		write_with(i, account_written);
 	if (!i->status_op)
 		i->status_known = false; /* what is in memory was counted: read it again */
