@@ -80,9 +80,13 @@ class Tree:
     def create(self, path: str, data: bytes | str | dict = b"") -> None:
         """Make a persistent node."""
         with self._session() as call:
-            body = _text(self.chroot + path) + _bytes(_raw(data)) + OPEN_ACL + struct.pack(">i", 0)
-            if call(CREATE, body, path) is None:
-                raise TreeError(f"create {path}", NO_NODE)
+            self.create_with(call, path, data)
+
+    def create_with(self, call, path: str, data: bytes | str | dict = b"") -> None:
+        """The same over a connection that is there: for thousands."""
+        body = _text(self.chroot + path) + _bytes(_raw(data)) + OPEN_ACL + struct.pack(">i", 0)
+        if call(CREATE, body, path) is None:
+            raise TreeError(f"create {path}", NO_NODE)
 
     def delete(self, path: str) -> None:
         """Remove a node and all under it; nothing if there is none."""

@@ -30,6 +30,8 @@ class Webhook:
         self.deliveries: list[Delivery] = []
         self._answers = []
         self._guard = threading.Lock()
+        self._open = threading.Event()
+        self._open.set()
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,7 +41,10 @@ class Webhook:
                 """Keep it and answer."""
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status = receiver._keep(self.path, dict(self.headers), body)
+                receiver._open.wait(60)
                 self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", receiver.url + "/elsewhere")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -61,6 +66,14 @@ class Webhook:
         """Answer the next requests with these; then with 200 again."""
         with self._guard:
             self._answers += statuses
+
+    def hang(self) -> None:
+        """Take requests and answer none, until unhang()."""
+        self._open.clear()
+
+    def unhang(self) -> None:
+        """Answer again; also what waits."""
+        self._open.set()
 
     def taken(self, **members) -> list[dict]:
         """Bodies that were answered with 200 and have these members."""
