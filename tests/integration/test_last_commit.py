@@ -16,7 +16,7 @@ import pytest
 from harness.tasks import task_document
 from harness.tree import Tree
 from harness.waiting import PATIENCE, wait_until
-from harness.zk import MULTI, LossyProxy, Shell
+from harness.zk import MULTI, SET, LossyProxy, Shell
 
 numbers = itertools.count(1)
 SESSION_MS = 1000  # the least that a tick of 500 ms allows
@@ -720,3 +720,109 @@ def test_what_is_no_transactions_failure(tree, captures):
     one = captures(user="repl-later")
     assert "source_grant operator" in one.ended()
     assert one.run("failure") == "none"
+
+
+# ---- the daemon
+
+
+@pytest.fixture
+def counted(cluster, mysql_80, new_database, kafka, bus):
+    """A task of a daemon; rows that are put in, and those that arrived."""
+    database = new_database(mysql_80)
+    mysql_80.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
+    document = task_document(mysql_80, include=f"{database}.t", pipe=kafka,
+                             commit_interval_ms=100)
+
+    class Counted:
+        """What is put in and what comes out."""
+
+        last = 0
+        name = document["name"]
+
+        def create(self):
+            """Through the API, started."""
+            cluster.create(document, start=True)
+            return cluster.wait_state(self.name, "RUNNING")
+
+        def add(self, count=1):
+            """Rows with the next numbers."""
+            for _ in range(count):
+                self.last += 1
+                mysql_80.sql(f"INSERT INTO {database}.t VALUES ({self.last})")
+
+        def arrived(self) -> list[int]:
+            """Once all are there."""
+            topic = f"{self.name}.{database}.t"
+
+            def found():
+                ids = [message.key_json["id"] for message in bus.collect(topic, count=1)]
+                return ids if set(ids) >= set(range(1, self.last + 1)) else None
+            return wait_until(found, 30, f"{self.last} rows")
+    return Counted()
+
+
+def test_an_edit_by_hand_fails_the_task(cluster, counted):
+    """At once and on every host; a restart goes on from what is there."""
+    cluster.server()
+    cluster.core("c1")
+    cluster.core("c2")
+    counted.create()
+    counted.add(2)
+    counted.arrived()
+    path = cluster.path(counted.name, "lastCommit")
+    wait_until(lambda: cluster.tree.json(path)["seq"] >= 2, 10, "a position")
+    document = cluster.tree.json(path)
+    cluster.tree.set(path, {**document, "seq": document["seq"] + 50})
+    counted.add()
+    failed = cluster.wait_state(counted.name, "FAILED")
+    assert failed["error"]["code"] == "position_conflict"
+    assert cluster.tree.json(path)["seq"] == document["seq"] + 50, "it was left as it is"
+    assert cluster.tree.json(cluster.path(counted.name, "status"))["failures"][0]["count"] == 1
+    cluster.mrctl("task", "restart", counted.name).ok()
+    cluster.wait_state(counted.name, "RUNNING")
+    counted.add()
+    counted.arrived()
+    assert cluster.tree.json(path)["seq"] > document["seq"] + 50
+
+
+@pytest.mark.sanitize
+def test_a_core_without_zookeeper(cluster, counted, proxy):
+    """For longer than its session: it stops in time, and comes back by itself; all rows come,
+    and only those in flight a second time."""
+    cluster.server()
+    cluster.core("c1", zookeeper={"servers": proxy.address + cluster.chroot})
+    first = counted.create()
+    counted.add(5)
+    counted.arrived()
+    epoch = cluster.tree.json(cluster.path(counted.name, "lastCommit"))["epoch"]
+    proxy.block()
+    counted.add(5)
+    time.sleep(6)
+    counted.add(5)
+    time.sleep(1)
+    proxy.unblock()
+    second = cluster.wait_state(counted.name, "RUNNING")
+    counted.add(5)
+    ids = counted.arrived()
+    assert set(ids) == set(range(1, 21))
+    assert len(ids) - 20 <= 10, ids
+    wait_until(lambda: cluster.tree.json(cluster.path(counted.name, "lastCommit"))["epoch"]
+               > epoch, 10, "a new epoch")
+    assert second["hostname"] == first["hostname"]
+
+
+def test_lost_answers_all_over(cluster, counted, proxy):
+    """Every fifth second answers to multis, creates and sets get lost, while rows flow."""
+    cluster.server()
+    cluster.core("c1", zookeeper={"servers": proxy.address + cluster.chroot})
+    counted.create()
+    for number in range(24):
+        if number % 4 == 0:
+            proxy.lose(MULTI, SET)
+        counted.add(3)
+        time.sleep(0.25)
+    ids = counted.arrived()
+    assert sorted(set(ids)) == list(range(1, counted.last + 1))
+    assert proxy.lost >= 4
+    cluster.wait_state(counted.name, "RUNNING")
+    assert cluster.tree.json(cluster.path(counted.name, "status"))["failures"] == []
