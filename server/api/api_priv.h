@@ -30,9 +30,17 @@ void api_put_checks(json_t *object, const struct preflight_doc *d);
 /* One line in the log for each change: who, what, which. */
 void api_log(struct call *call, const char *fmt, ...) MR_PRINTF(2, 3);
 
-/* task_answer.c: the task as GET shows it; `checks` may be NULL. Answers in any case. */
+/*
+ * task_answer.c: the task as GET shows it, and after a change with the document and the
+ * revision that were written, whatever came behind it. Answers in any case.
+ */
+struct api_written {
+	uint64_t revision; /* 0: as it is now */
+	const struct buf *text;
+	const struct preflight_doc *checks; /* may be NULL */
+};
 void api_answer_task(struct call *call, const char *name, int status,
-		     const struct preflight_doc *checks);
+		     const struct api_written *written);
 
 /* task_body.c: */
 

@@ -2,6 +2,7 @@
 #include "server/api/api_priv.h"
 
 #include "common/contract/errors.h"
+#include "common/contract/order.h"
 #include "common/zk/naming.h"
 
 #include <errno.h>
@@ -157,25 +158,19 @@ void api_alert_test(struct call *call)
 		call_fail(call, &err);
 		return;
 	}
-	/* A command document, whose type names the channel behind a colon. */
-	struct command_doc d;
-	struct buf text, type;
+	struct order_doc d;
+	struct buf text;
 	buf_init(&text);
-	buf_init(&type);
-	buf_lit(&type, "alert_test");
-	if (channel && channel[0])
-		buf_printf(&type, ":%s", channel);
-	int rc = command_doc_init(&d);
+	int rc = order_doc_init(&d);
 	if (rc == 0) {
-		rc = command_doc_order(&d, buf_cstr(&type), call->who,
-				       (uint64_t)(clock_wall() / USEC_PER_MSEC));
-		command_doc_print(&d, &text);
-		command_doc_clear(&d);
+		rc = order_doc_test(&d, channel ? channel : "", call->who,
+				    (uint64_t)(clock_wall() / USEC_PER_MSEC));
+		order_doc_print(&d, &text);
+		order_doc_clear(&d);
 	}
 	rc = rc < 0 ? err_set(&err, -ENOMEM, ERR_MEMORY, "no memory for an order")
 		    : store_order_give(store_of(call), buf_cstr(&text), text.len, id, &err);
 	buf_free(&text);
-	buf_free(&type);
 	if (rc < 0) {
 		call_fail(call, &err);
 		return;

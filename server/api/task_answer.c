@@ -64,8 +64,22 @@ static json_t *task_tree(const struct store_task *t, const struct store_instance
 	return body;
 }
 
+static int take_written(struct store_task *t, const struct api_written *w, struct err *err)
+{
+	char *copy = malloc(w->text->len + 1);
+	if (!copy)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for an answer");
+	memcpy(copy, w->text->data, w->text->len);
+	copy[w->text->len] = 0;
+	free(t->document);
+	t->document = copy;
+	t->document_len = w->text->len;
+	t->control.revision = w->revision;
+	return 0;
+}
+
 void api_answer_task(struct call *call, const char *name, int status,
-		     const struct preflight_doc *checks)
+		     const struct api_written *written)
 {
 	struct store_task t;
 	struct store_instance *list;
@@ -77,12 +91,17 @@ void api_answer_task(struct call *call, const char *name, int status,
 		return;
 	}
 	rc = store_instances_read(store_of(call), &t, &list, &n, &err);
+	if (rc == 0 && written && written->revision) {
+		rc = take_written(&t, written, &err);
+		if (rc < 0)
+			store_instances_free(list, n);
+	}
 	if (rc < 0) {
 		call_fail(call, &err);
 	} else {
 		json_t *body = task_tree(&t, list, n);
-		if (checks)
-			api_put_checks(body, checks);
+		if (written && written->checks)
+			api_put_checks(body, written->checks);
 		call_etag(call, t.control.revision);
 		call_json(call, status, body);
 		store_instances_free(list, n);

@@ -103,7 +103,8 @@ void api_tasks_create(struct call *call)
 		api_log(call, "task %s created%s%s%s", c.task->name, start ? ", started" : "",
 			skip ? ", not checked" : "", c.task->group[0] ? ", cold" : "");
 		http_answer_header(call->answer, "Location", "/api/v1/tasks/%s", c.task->name);
-		api_answer_task(call, c.task->name, 201, c.checked ? &c.checks : NULL);
+		api_answer_task(call, c.task->name, 201,
+				&(struct api_written){.checks = c.checked ? &c.checks : NULL});
 	}
 	change_clear(&c);
 	json_decref(body);
@@ -180,7 +181,10 @@ void api_task_replace(struct call *call)
 	if (replace(call, body, &c, &revision, &err) < 0)
 		fail_change(call, &c, &err);
 	else
-		api_answer_task(call, c.task->name, 200, c.checked ? &c.checks : NULL);
+		api_answer_task(call, c.task->name, 200,
+				&(struct api_written){.revision = revision,
+						      .text = &c.text,
+						      .checks = c.checked ? &c.checks : NULL});
 	change_clear(&c);
 	json_decref(body);
 }

@@ -503,7 +503,8 @@ def test_ids_cluster_machines_and_orders(api, cluster):
     assert api.get("/alerts").ok().json == {"alerts": []}
     order = api.post("/alerts/test?channel=oncall")
     assert order.status == 202
-    assert api.get(f"/orders/{order.json['order']}").ok().json["type"] == "alert_test:oncall"
+    given = api.get(f"/orders/{order.json['order']}").ok().json
+    assert given["type"] == "test_alert" and given["channel"] == "oncall"
     api.get("/orders/order-job-9").error(404, "not_found")
     api.post("/validate", document()).error(409, "no_core")
     assert api.post("/tasks", document(group="g9")).error(409, "no_core")["field"] == "group"
