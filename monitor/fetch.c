@@ -75,7 +75,7 @@ struct fetch *fetch_start(struct zk *zk, size_t n, const struct fetch_callbacks 
 	fill(f);
 	if (f->active == 0) {
 		/* Nothing to read: any answer does, so that done() comes like always. */
-		f->n = 0;
+		f->n = f->next = 0;
 		f->slots[0].op = zk_exists_async(zk, "/", answered, &f->slots[0]);
 		if (!f->slots[0].op) {
 			free(f);
