@@ -1,7 +1,7 @@
 /*
  * capture_shell.c - drives a capture whose position is in ZooKeeper from standard input, as
  * a supervisor would, for tests against real servers (tests/integration/
- * test_last_commit.py). One answer a command ("ok …" or "error ERRNO CODE: text"), and
+ * test_last_commit_capture.py). One answer a command ("ok …" or "error ERRNO CODE: text"), and
  * lines "event …" for what happens by itself.
  *
  *   capture_shell OPTION=VALUE…  servers= timeout=MS task=FILE.json
