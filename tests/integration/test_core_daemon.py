@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from harness.cluster import ROOT
-from harness.tasks import task_document
+from harness.tasks import task_document, unique
 from harness.tree import TreeError
 from harness.waiting import wait_until
 
@@ -157,7 +157,7 @@ def test_failures_are_counted_and_forgiven(cluster, source, table, kafka):
     """Wrong password: tried twice, then FAILED with the reason, until somebody restarts it."""
     cluster.server()
     core = cluster.core("c1")
-    user = f"{table.database}_u"
+    user = unique("u")[-24:]
     source.sql(f"CREATE USER '{user}'@'%' IDENTIFIED BY 'first'")
     source.sql(f"GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO '{user}'@'%'")
     task = cluster.create(task_document(source, include=table.name, pipe=kafka, user=user,

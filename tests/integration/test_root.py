@@ -5,12 +5,24 @@ import json
 import pytest
 
 from harness.cluster import ROOT
+from harness.tree import TreeError
 from harness.waiting import wait_until
 
 
 def root_of(cluster) -> dict:
     """What the root says."""
     return json.loads(cluster.tree.get(ROOT))
+
+
+def deleted(cluster) -> None:
+    """Delete the root, while daemons make nodes anew below it."""
+    def gone():
+        try:
+            cluster.tree.delete(ROOT)
+            return True
+        except TreeError:
+            return False
+    wait_until(gone, 20, "the root is deleted", 0.0)
 
 
 @pytest.mark.sanitize
@@ -46,7 +58,7 @@ def test_a_root_that_is_deleted_is_made_again(cluster):
     """By hand, under living daemons: the cluster keeps its id, the processes their nodes."""
     core, server = cluster.core(), cluster.server()
     before = root_of(cluster)
-    cluster.tree.delete(ROOT)
+    deleted(cluster)
     wait_until(lambda: cluster.tree.get(ROOT), 20, "the root is back")
     assert root_of(cluster) == before
     for folder in ("machines", "servers"):
