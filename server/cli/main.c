@@ -72,8 +72,10 @@ int main(int argc, char **argv)
 	struct arguments a;
 	struct err err = {0};
 	setlocale(LC_CTYPE, "C.UTF-8");
+#ifndef __SANITIZE_ADDRESS__ /* whose search for leaks needs what this forbids */
 	/* It holds the token, and documents with secrets: no core dump. */
 	prctl(PR_SET_DUMPABLE, 0);
+#endif
 	if (arguments_parse(argc, argv, &a, &err) < 0) {
 		cli_complain("%s", err.text);
 		return CLI_USAGE;

@@ -85,8 +85,11 @@ static bool reached(const struct wait_order *order, const json_t *task, const js
 	case WAIT_OTHER_NODE:
 		return runs(holder) && strcmp(cli_text(holder, "node"), order->before.node) != 0;
 	case WAIT_REVISION:
-		return runs(holder) && cli_number(json_object_get(task, "status"), "revision") >=
-					       order->revision;
+		/* A new document is taken up by a new run. */
+		return runs(holder) &&
+		       (strcmp(cli_text(holder, "run"), order->before.run) != 0 ||
+			cli_number(json_object_get(task, "status"), "revision") >=
+				order->revision);
 	case WAIT_POSITION:
 		return runs(holder) &&
 		       cli_number(json_object_get(task, "lastCommit"), "reset") >= order->reset;

@@ -14,7 +14,7 @@ enum wait_goal {
 	WAIT_RUNNING,    /* an instance is RUNNING, or takes its snapshot */
 	WAIT_NEW_RUN,    /* the same, in another run than before */
 	WAIT_OTHER_NODE, /* the same, another instance than before */
-	WAIT_REVISION,   /* the same, with the document's revision in `revision` */
+	WAIT_REVISION,   /* the same, in another run or with `revision` of the document */
 	WAIT_POSITION,   /* the same, and lastCommit has `reset` */
 	WAIT_PAUSED,
 	WAIT_STOPPED,

@@ -73,7 +73,10 @@ static void test_verdicts(void **state)
 		 TASK("stopped", I("a", "STOPPED", "2", "") "," I("b", "STANDBY", "2", ""))},
 		{WAIT_STOPPED, WAIT_NOT_YET, TASK("running", ""), TASK("stopped", I("b", "STANDBY", "2", ""))},
 		/* Revision 3 was ordered, the instance acts on 2. */
-		{WAIT_REVISION, WAIT_NOT_YET, TASK("running", ""), TASK("running", I("a", "RUNNING", "2", "r"))},
+		{WAIT_REVISION, WAIT_NOT_YET, TASK("running", I("a", "RUNNING", "2", "r")),
+		 TASK("running", I("a", "RUNNING", "2", "r"))},
+		{WAIT_REVISION, WAIT_DONE, TASK("running", I("a", "RUNNING", "2", "r")),
+		 TASK("running", I("a", "RUNNING", "2", "r2"))},
 		{WAIT_POSITION, WAIT_NOT_YET, TASK("running", ""), TASK("running", I("a", "RUNNING", "2", "r"))},
 		{WAIT_GONE, WAIT_NOT_YET, TASK("running", ""), TASK("deleted", I("a", "RUNNING", "5", ""))},
 	};
