@@ -349,3 +349,39 @@ def test_a_machine_is_emptied(cluster, source, database, kafka, write):
     ctl("machine", "undrain", "c1").ok()
     cluster.wait_state(name, "STANDBY", on="c1")
     ctl("task", "delete", name, "-y", "-w").ok()
+
+
+@pytest.mark.sources("mariadb-10.11")
+def test_being_alerted(cluster, source, database, kafka, write, webhook):
+    """A task that breaks: the webhook is called, `alert list` shows it, `why` what to do; mended,
+    it is resolved. A test of the channels is taken, or said not to be."""
+    cluster.server()
+    ctl = cluster.mrctl
+    cluster.core("c1")
+    channel = {"channel.oncall": {"type": "webhook", "url": webhook.url, "timeout": "1s"}}
+    cluster.monitor(**{"monitor": {"interval": "200ms"}, **channel,
+                       "rule.failed": {"resolve_after": "500ms"}})
+    assert "taken by every channel" in ctl("alert", "test", "--wait").ok().stdout
+    webhook.wait(event="test")
+    assert "taken by oncall" in ctl("alert", "test", "--channel", "oncall", "-w").ok().stdout
+    ctl("alert", "test", "--channel", "nobody", "--wait").failed(1)
+
+    name = unique("breaks")
+    source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
+    document = task_document(source, name=name, include=f"{database}.t", pipe=kafka)
+    ctl("task", "create", write(document), "--start", "--wait").ok()
+    ctl("task", "position", name, "--set", "nothing.000001:4").ok()
+    body = webhook.wait(event="firing", rule="failed")
+    assert body["name"] == name
+
+    def listed(state):
+        return [each for each in ctl("alert", "list", "--state", state, "-o", "json").json["alerts"]
+                if each["rule"] == "failed" and each["name"] == name]
+    wait_until(lambda: listed("firing"), 20, "alert list has it")
+    table = ctl("alert", "list", "--state", "firing").ok().stdout
+    assert name in table and "failed" in table
+    assert "FAILED" in ctl("task", "why", name).ok().stdout
+    ctl("task", "position", name, "--set", "latest", "--wait").ok()
+    webhook.wait(event="resolved", rule="failed")
+    wait_until(lambda: not listed("firing"), 20, "it is resolved")
+    ctl("task", "delete", name, "-y", "-w").ok()
