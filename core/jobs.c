@@ -25,7 +25,7 @@ struct jobs {
 	struct queue waiting, ended;
 	struct job *at_work[JOBS_THREADS];
 	pthread_t threads[JOBS_THREADS];
-	unsigned nthreads, idle;
+	unsigned nthreads, idle, nwaiting;
 	bool closing;
 };
 
@@ -66,6 +66,7 @@ static void *work(void *arg)
 			j->idle--;
 			continue;
 		}
+		j->nwaiting--;
 		j->at_work[w.number] = job;
 		pthread_mutex_unlock(&j->lock);
 		job->work(job);
@@ -116,10 +117,11 @@ int jobs_open(sd_event *loop, struct jobs **ret, struct err *err)
 	return 0;
 }
 
-/* One more thread, if all are busy. With the lock. */
+/* One more thread, if those that are idle are too few. With the lock. */
 static void grow(struct jobs *j)
 {
-	struct worker *w = j->idle || j->nthreads == JOBS_THREADS ? NULL : malloc(sizeof(*w));
+	bool enough = j->nwaiting <= j->idle || j->nthreads == JOBS_THREADS;
+	struct worker *w = enough ? NULL : malloc(sizeof(*w));
 	if (!w)
 		return;
 	*w = (struct worker){j, j->nthreads};
@@ -136,6 +138,7 @@ void jobs_add(struct jobs *j, struct job *job)
 {
 	pthread_mutex_lock(&j->lock);
 	push(&j->waiting, job);
+	j->nwaiting++;
 	grow(j);
 	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
