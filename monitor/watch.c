@@ -210,8 +210,14 @@ static void answered(void *ctx, size_t i, const struct zk_reply *r)
 	struct tracked *t = find(w, w->tasks.v[i].name);
 	if (!t)
 		return; /* deleted meanwhile */
-	forget_document(t);
+	bool same = t->has_doc && r->rc == 0 &&
+		    progress_same(&t->progress, w->tasks.v[i].nodes[0], r->stat->mzxid);
 	set_broken(t, NULL);
+	if (same) {
+		t->read = true;
+		return;
+	}
+	forget_document(t);
 	if (r->rc == -ENOENT || (r->rc == 0 && r->len == 0))
 		return; /* it went, or is only just there */
 	if (r->rc < 0) {

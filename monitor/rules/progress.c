@@ -17,6 +17,11 @@ static uint32_t mix_position(uint32_t crc, const struct report_position *p)
 	return mix(crc, p->gtid, strlen(p->gtid) + 1);
 }
 
+bool progress_same(const struct progress *p, const char *node, int64_t mzxid)
+{
+	return p->seen && p->mzxid == mzxid && p->node == mix(0, node, strlen(node));
+}
+
 void progress_update(struct progress *p, const char *node, int64_t mzxid,
 		     const struct instance_doc *doc, usec_t now)
 {

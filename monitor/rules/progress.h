@@ -25,6 +25,8 @@ struct progress {
 	bool seen;
 };
 
+/* The document is the one of the last update: nothing of it has to be read. */
+bool progress_same(const struct progress *p, const char *node, int64_t mzxid);
 /* The document as it is now, at its version. */
 void progress_update(struct progress *p, const char *node, int64_t mzxid,
 		     const struct instance_doc *doc, usec_t now);

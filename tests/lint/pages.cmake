@@ -10,6 +10,7 @@ set(pages
   "MR_SERVER reference-api reference-api.md"
   "MR_SERVER sample-config server.conf.sample"
   "MR_MONITOR reference-config reference-config-monitor.md"
+  "MR_MONITOR reference-rules reference-rules.md"
   "MR_MONITOR sample-config monitor.conf.sample"
   "MRCTL reference reference-mrctl.md")
 set(stale "")
