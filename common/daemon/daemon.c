@@ -28,6 +28,7 @@
 enum {
 	ANNOUNCE_EVERY_MS = 2000,
 	ROOT_LOOK_EVERY_S = 5,
+	FAREWELL_MS = 150,
 	AWAY_SAY_S = 1, /* a connection that is back within this is not worth a line */
 };
 
@@ -54,6 +55,7 @@ struct daemon {
 	struct err found_err;
 
 	bool ready;
+	usec_t farewell_at; /* boot clock; 0: none was said */
 	int exit;
 };
 
@@ -195,8 +197,10 @@ static int signal_arrived(sd_event_source *source, int fd, uint32_t revents, voi
 		bool hurry = signals_stops() > 1;
 		log_info(hurry ? "stopping now" : "stopping");
 		notify_stopping();
-		if (d->announce && !hurry)
+		if (d->announce && !hurry) {
 			announce_stopping(d->announce);
+			d->farewell_at = clock_boot();
+		}
 		d->o.callbacks.stop(d->o.callbacks.ctx, hurry);
 	} else if (bits & SIGNALS_RELOAD && d->o.callbacks.reload) {
 		notify_reloading();
@@ -355,6 +359,13 @@ void daemon_close(struct daemon *d)
 		pthread_join(d->thread, NULL);
 	if (d->look)
 		zk_op_cancel(d->look);
+	/*
+	 * Who watches our announcement reads that we stop before it is gone, or it would take
+	 * the clean end for a death (mr-monitor). The session's threads need no dispatch.
+	 */
+	usec_t left = d->farewell_at ? d->farewell_at + FAREWELL_MS * USEC_PER_MSEC - clock_boot() : 0;
+	if (left > 0 && daemon_connected(d))
+		usleep((useconds_t)left);
 	announce_stop(d->announce);
 	sd_event_source_disable_unref(d->zk_source);
 	sd_event_source_disable_unref(d->signal_source);
