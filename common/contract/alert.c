@@ -13,9 +13,9 @@ const char *const alert_severities[] = {"page", "ticket", "info", NULL};
 static const char *const subjects[] = {"task", "machine", "cluster", NULL};
 static const char *const states[] = {"pending", "firing", "resolved", NULL};
 
-#define AT(name) #name, .offset = offsetof(struct alert_doc, name)
+#define AT(name)       #name, .offset = offsetof(struct alert_doc, name)
 #define NOTIFIED(name) #name, .offset = offsetof(struct alert_notified, name)
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
 
 /* clang-format off */
 static const struct member list[] = {
@@ -42,7 +42,7 @@ static const struct members members = {"alert document", list, COUNT(list), fals
 static const struct members notified_members = {"alert document", notified_entry,
 						COUNT(notified_entry), false};
 static const struct members_list notified_list = {
-	"notified", &notified_members, sizeof(struct alert_notified), ALERT_NOTIFIED_MAX};
+    "notified", &notified_members, sizeof(struct alert_notified), ALERT_NOTIFIED_MAX};
 
 const char *alert_subject_name(enum alert_subject subject)
 {

@@ -20,7 +20,7 @@ enum {
 enum alert_subject { ALERT_TASK, ALERT_MACHINE, ALERT_CLUSTER };
 enum alert_severity { ALERT_PAGE, ALERT_TICKET, ALERT_INFO };
 enum alert_state {
-	ALERT_PENDING,  /* the condition holds, not yet for long enough */
+	ALERT_PENDING, /* the condition holds, not yet for long enough */
 	ALERT_FIRING,
 	ALERT_RESOLVED, /* it held for long enough, and no longer does */
 };
@@ -33,16 +33,16 @@ struct alert_notified {
 };
 
 struct alert_doc {
-	char *rule;           /* "lag" */
-	int subject;          /* enum alert_subject: what `name` is a name of */
+	char *rule;  /* "lag" */
+	int subject; /* enum alert_subject: what `name` is a name of */
 	char *name;
-	int severity;         /* enum alert_severity */
-	int state;            /* enum alert_state */
+	int severity;	      /* enum alert_severity */
+	int state;	      /* enum alert_state */
 	uint64_t since_ms;    /* the condition holds; times are milliseconds since 1970 */
 	uint64_t firing_ms;   /* 0 while pending */
 	uint64_t resolved_ms; /* 0 until resolved */
-	uint32_t flaps;       /* times it came back soon after it was resolved; optional */
-	char *value;          /* what was measured: "41 s" */
+	uint32_t flaps;	      /* times it came back soon after it was resolved; optional */
+	char *value;	      /* what was measured: "41 s" */
 	char *message;
 	char *next_step;
 	struct alert_notified *notified;

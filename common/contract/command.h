@@ -20,11 +20,11 @@ enum command_state { COMMAND_PENDING, COMMAND_DONE, COMMAND_FAILED };
 
 struct command_doc {
 	char *type;
-	char *by;             /* who gave the order */
-	uint64_t created_ms;  /* times are milliseconds since 1970 */
-	int state;            /* enum command_state */
-	char *node;           /* the instance that answered; "" before */
-	uint64_t finished_ms; /* 0 before */
+	char *by;		   /* who gave the order */
+	uint64_t created_ms;	   /* times are milliseconds since 1970 */
+	int state;		   /* enum command_state */
+	char *node;		   /* the instance that answered; "" before */
+	uint64_t finished_ms;	   /* 0 before */
 	struct report_error error; /* of COMMAND_FAILED */
 };
 
@@ -41,7 +41,7 @@ const char *command_state_name(enum command_state state);
 int command_doc_order(struct command_doc *d, const char *type, const char *by,
 		      uint64_t now_ms) MR_MUST_CHECK;
 /* The answer: done, or failed when code is not NULL. 0 or -ENOMEM. */
-int command_doc_answer(struct command_doc *d, const char *node, uint64_t now_ms,
-		       const char *code, const char *message) MR_MUST_CHECK;
+int command_doc_answer(struct command_doc *d, const char *node, uint64_t now_ms, const char *code,
+		       const char *message) MR_MUST_CHECK;
 
 #endif

@@ -11,20 +11,32 @@
 #include <stdlib.h>
 
 const char *const preflight_names[] = {
-	"source.reachable", "source.login",     "source.log_bin",   "source.format",
-	"source.row_image", "source.row_metadata", "source.grants", "source.retention",
-	"source.server_id", "source.gtid",      "source.position",  "tables.match",
-	"pipe.reachable",   "pipe.topics",      "pipe.transaction_timeout", NULL,
+    "source.reachable",
+    "source.login",
+    "source.log_bin",
+    "source.format",
+    "source.row_image",
+    "source.row_metadata",
+    "source.grants",
+    "source.retention",
+    "source.server_id",
+    "source.gtid",
+    "source.position",
+    "tables.match",
+    "pipe.reachable",
+    "pipe.topics",
+    "pipe.transaction_timeout",
+    NULL,
 };
 
 static const char *const types[] = {"check", "tables", NULL};
 static const char *const states[] = {"pending", "taken", "done", NULL};
 static const char *const results[] = {"ok", "warning", "failed", "skipped", NULL};
 
-#define AT(name) #name, .offset = offsetof(struct preflight_doc, name)
-#define CHECK(name) #name, .offset = offsetof(struct preflight_check, name)
+#define AT(name)     #name, .offset = offsetof(struct preflight_doc, name)
+#define CHECK(name)  #name, .offset = offsetof(struct preflight_check, name)
 #define SOURCE(name) #name, .offset = offsetof(struct preflight_source, name)
-#define TABLE(name) #name, .offset = offsetof(struct preflight_table, name)
+#define TABLE(name)  #name, .offset = offsetof(struct preflight_table, name)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* clang-format off */
@@ -64,13 +76,11 @@ static const struct members members = {WHAT, list, COUNT(list), false};
 static const struct members check_members = {WHAT, check_list, COUNT(check_list), false};
 static const struct members source_members = {WHAT, source_list, COUNT(source_list), false};
 static const struct members table_members = {WHAT, table_list, COUNT(table_list), false};
-static const struct members_list checks_list = {"checks", &check_members,
-						sizeof(struct preflight_check),
-						PREFLIGHT_CHECKS_MAX};
+static const struct members_list checks_list = {
+    "checks", &check_members, sizeof(struct preflight_check), PREFLIGHT_CHECKS_MAX};
 /* A table takes at least 20 bytes of the document. */
-static const struct members_list tables_list = {"tables", &table_members,
-						sizeof(struct preflight_table),
-						PREFLIGHT_DOCUMENT_MAX / 20};
+static const struct members_list tables_list = {
+    "tables", &table_members, sizeof(struct preflight_table), PREFLIGHT_DOCUMENT_MAX / 20};
 
 const char *preflight_result_name(enum preflight_result result)
 {

@@ -51,13 +51,13 @@ struct preflight_table {
 };
 
 struct preflight_doc {
-	int type;            /* enum preflight_type */
-	char *group;         /* only cores of this group answer; "": any */
-	char *by;            /* who asked */
+	int type;	     /* enum preflight_type */
+	char *group;	     /* only cores of this group answer; "": any */
+	char *by;	     /* who asked */
 	uint64_t created_ms; /* times are milliseconds since 1970 */
-	char *document;      /* the task's as it is stored, JSON text; "" in an answer */
-	int state;           /* enum preflight_state */
-	char *node;          /* the core's node under /machines; "" while pending */
+	char *document;	     /* the task's as it is stored, JSON text; "" in an answer */
+	int state;	     /* enum preflight_state */
+	char *node;	     /* the core's node under /machines; "" while pending */
 	uint64_t taken_ms;   /* 0 while pending */
 	uint64_t done_ms;    /* 0 before */
 	struct preflight_check *checks;
@@ -73,7 +73,7 @@ struct preflight_doc {
 	struct preflight_table *tables;
 	size_t ntables;
 	size_t tables_bytes; /* of `tables` as they are printed; not in the document */
-	bool truncated;      /* there are more tables */
+	bool truncated;	     /* there are more tables */
 };
 
 /* A pending check of nothing. 0 or -ENOMEM. */

@@ -35,7 +35,9 @@ int cli_token_create(struct cli *cli, const struct arguments *a)
 		cli_complain("--name is not UTF-8");
 		return CLI_USAGE;
 	}
-	const struct client_request r = {.method = "POST", .path = "/tokens", .body = text,
+	const struct client_request r = {.method = "POST",
+					 .path = "/tokens",
+					 .body = text,
 					 .body_len = strlen(text),
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	struct cli_answer answer;
@@ -44,7 +46,8 @@ int cli_token_create(struct cli *cli, const struct arguments *a)
 	if (status == CLI_DONE && cli->json) {
 		status = cli_print_json(&answer);
 	} else if (status == CLI_DONE) {
-		cli_say(cli, "token %s, role %s; it is shown this once:", cli_text(answer.tree, "id"),
+		cli_say(cli,
+			"token %s, role %s; it is shown this once:", cli_text(answer.tree, "id"),
 			cli_text(answer.tree, "role"));
 		cli_say(cli, "%s", cli_text(answer.tree, "token"));
 	}
@@ -90,7 +93,8 @@ int cli_token_delete(struct cli *cli, const struct arguments *a)
 	buf_init(&path);
 	buf_lit(&path, "/tokens");
 	client_put_name(&path, a->operands[0]);
-	const struct client_request r = {.method = "DELETE", .path = buf_cstr(&path),
+	const struct client_request r = {.method = "DELETE",
+					 .path = buf_cstr(&path),
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	status = cli_call(cli, &r, &answer);
 	buf_free(&path);
@@ -112,7 +116,8 @@ int cli_id_next(struct cli *cli, const struct arguments *a)
 	buf_init(&path);
 	buf_lit(&path, "/ids");
 	client_put_name(&path, a->operands[0]);
-	const struct client_request r = {.method = "POST", .path = buf_cstr(&path),
+	const struct client_request r = {.method = "POST",
+					 .path = buf_cstr(&path),
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	status = cli_call(cli, &r, &answer);
 	buf_free(&path);

@@ -87,8 +87,9 @@ static int check_value(const struct option_row *row, const char *value, struct e
 		return check_choice(row->name, row->choices, value, err);
 	case OPTION_DURATION:
 		if (config_parse_duration(value, &duration) < 0 || duration <= 0)
-			return usage(err, "--%s takes a duration as 500ms, 10s, 1m, 2h or 7d, not '%.60s'",
-				     row->name, value);
+			return usage(
+			    err, "--%s takes a duration as 500ms, 10s, 1m, 2h or 7d, not '%.60s'",
+			    row->name, value);
 		return 0;
 	case OPTION_NUMBER:
 		if (!value[0] || strspn(value, "0123456789") != strlen(value) || strlen(value) > 18)
@@ -122,8 +123,9 @@ static int unknown_group(const char *word, struct err *err)
 	/* `mrctl start x`, without the group. */
 	for (const struct command *c = commands; c->group; c++)
 		if (strcmp(c->name, word) == 0)
-			return usage(err, "there is no command '%.60s' (did you mean 'mrctl %s %s'?)", word,
-				     c->group, c->name);
+			return usage(err,
+				     "there is no command '%.60s' (did you mean 'mrctl %s %s'?)",
+				     word, c->group, c->name);
 	struct nearest near = nearest_of(word);
 	for (const struct command_group *g = command_groups; g->name; g++)
 		nearest_try(&near, g->name);
@@ -210,8 +212,9 @@ static int take(struct arguments *a, int argc, char **argv, struct err *err)
 						  argv, &i, err);
 		} else {
 			id = option_by_letter(arg[1]);
-			rc = id < 0 ? usage(err, "there is no option '-%c'", arg[1])
-				    : take_option(a, id, arg[2] ? arg + 2 : NULL, argc, argv, &i, err);
+			rc = id < 0
+				 ? usage(err, "there is no option '-%c'", arg[1])
+				 : take_option(a, id, arg[2] ? arg + 2 : NULL, argc, argv, &i, err);
 		}
 		if (rc < 0)
 			return rc;

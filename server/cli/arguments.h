@@ -10,9 +10,9 @@
 
 struct arguments {
 	const struct command *command; /* NULL: --version, --print, or --help of more than one */
-	const char *group;             /* with --help; NULL: of mrctl */
+	const char *group;	       /* with --help; NULL: of mrctl */
 	const char *values[OPT_COUNT]; /* NULL: not given; "" of a flag that is */
-	const char **operands;         /* owned: arguments_clear() */
+	const char **operands;	       /* owned: arguments_clear() */
 	size_t n;
 };
 

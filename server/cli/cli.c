@@ -85,7 +85,8 @@ static int answer_error(const struct cli *cli, const struct cli_answer *a, struc
 	return err_set(err, -EIO, ERR_SERVER_ANSWER, "%s", message);
 }
 
-int cli_try(struct cli *cli, const struct client_request *r, struct cli_answer *ret, struct err *err)
+int cli_try(struct cli *cli, const struct client_request *r, struct cli_answer *ret,
+	    struct err *err)
 {
 	*ret = (struct cli_answer){0};
 	int rc = client_call(cli->client, r, &ret->http, err);
@@ -114,9 +115,10 @@ static void tell_token(const struct cli *cli)
 		add("remedy", "the token is unknown, deleted or expired: MR_TOKEN, --token or "
 			      "~/.config/mrctl must hold another");
 	else
-		add("remedy", "no token was given: set MR_TOKEN or ~/.config/mrctl. The first one is "
-			      "made on the server's host: mr-server --config FILE token create "
-			      "--role admin");
+		add("remedy",
+		    "no token was given: set MR_TOKEN or ~/.config/mrctl. The first one is "
+		    "made on the server's host: mr-server --config FILE token create "
+		    "--role admin");
 }
 
 void cli_tell(const struct cli *cli, const struct cli_answer *a, const struct err *err)
@@ -158,7 +160,7 @@ int cli_call(struct cli *cli, const struct client_request *r, struct cli_answer 
 int cli_get(struct cli *cli, const char *path, struct cli_answer *ret)
 {
 	const struct client_request r = {
-		.method = "GET", .path = path, .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
+	    .method = "GET", .path = path, .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	return cli_call(cli, &r, ret);
 }
 

@@ -40,8 +40,7 @@ enum {
 int cli_try(struct cli *cli, const struct client_request *r, struct cli_answer *ret,
 	    struct err *err) MR_MUST_CHECK;
 /* The same; what was wrong is told, with the API's field, remedy and checks. A status. */
-int cli_call(struct cli *cli, const struct client_request *r,
-	     struct cli_answer *ret) MR_MUST_CHECK;
+int cli_call(struct cli *cli, const struct client_request *r, struct cli_answer *ret) MR_MUST_CHECK;
 void cli_answer_clear(struct cli_answer *a);
 /* Tells what cli_try() has met. */
 void cli_tell(const struct cli *cli, const struct cli_answer *a, const struct err *err);

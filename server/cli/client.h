@@ -19,8 +19,8 @@ struct client;
 
 struct client_request {
 	const char *method;
-	const char *path;  /* behind /api/v1, encoded: path_put() */
-	const char *body;  /* JSON; NULL: none */
+	const char *path; /* behind /api/v1, encoded: path_put() */
+	const char *body; /* JSON; NULL: none */
 	size_t body_len;
 	const char *if_match; /* a revision, without quotes; NULL: none */
 	usec_t timeout;
@@ -31,12 +31,13 @@ struct client_answer {
 	long status;
 	struct buf body;
 	char etag[CLIENT_ETAG_MAX]; /* without quotes; "" when there is none */
-	char type[64];              /* "application/json" */
-	long retry_after;           /* seconds; -1: not said */
+	char type[64];		    /* "application/json" */
+	long retry_after;	    /* seconds; -1: not said */
 };
 
 /* The settings stay. ERR_INTERNAL when the library does not start. */
-int client_open(const struct settings *settings, struct client **ret, struct err *err) MR_MUST_CHECK;
+int client_open(const struct settings *settings, struct client **ret,
+		struct err *err) MR_MUST_CHECK;
 void client_close(struct client *c);
 /*
  * 0 with an answer of any status, for client_answer_clear(); else ERR_SERVER_UNREACHABLE

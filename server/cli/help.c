@@ -54,7 +54,8 @@ enum { GLOBAL_OPTIONS = (1 << OPT_OF_COMMANDS) - 1 };
 
 void command_put_usage(const struct command *c, struct buf *out)
 {
-	buf_printf(out, "mrctl %s %s%s%s", c->group, c->name, c->operands[0] ? " " : "", c->operands);
+	buf_printf(out, "mrctl %s %s%s%s", c->group, c->name, c->operands[0] ? " " : "",
+		   c->operands);
 	for (int i = OPT_OF_COMMANDS; i < OPT_COUNT; i++)
 		if (c->options & COMMAND_OPTION(i)) {
 			const struct option_row *row = &option_rows[i];
@@ -94,7 +95,8 @@ static void put_group_list(const char *group, struct buf *out)
 	for (const struct command *c = commands; c->group; c++)
 		if (strcmp(c->group, group) == 0) {
 			char left[64];
-			snprintf(left, sizeof(left), "mrctl %s %s %s", c->group, c->name, c->operands);
+			snprintf(left, sizeof(left), "mrctl %s %s %s", c->group, c->name,
+				 c->operands);
 			buf_printf(out, "  %-36s %s\n", left, c->summary);
 		}
 }
@@ -162,27 +164,27 @@ static void put_command_reference(const struct command *c, struct buf *out)
 }
 
 static const char intro[] =
-	"# mrctl\n\n"
-	"Printed from the table that parses the command line (`mrctl --print reference`). mrctl "
-	"speaks mr-server's HTTP API and nothing else. How to work with it: [mrctl.md](mrctl.md).\n\n"
-	"The status is 0 only when it happened, 1 when it did not, 2 when the command line is not "
-	"understood. Without `--wait`, what happened is that the installation took the order; with "
-	"it, that the task is so. Errors go to standard error: what is wrong, the field, the way "
-	"out. `-o json` prints the API's answer (of an error too) and nothing else on standard "
-	"output; several names give several answers, lists are read to their end and are one.\n\n"
-	"## Address and token\n\n"
-	"From the first of: the options, the environment (`MR_SERVER`, `MR_TOKEN`, `MR_CA`), the "
-	"file `~/.config/mrctl` (`$XDG_CONFIG_HOME/mrctl`; `MR_CONFIG` or `--config` name another). "
-	"The file has `key = value` lines:\n\n"
-	"```ini\n"
-	"server = https://mr.example.com:8230\n"
-	"token_file = /etc/mrctl.token ; or: token = mrt_…\n"
-	"ca = /etc/ssl/mr-ca.pem       ; only when the system does not know it\n"
-	"```\n\n"
-	"The file with the token should be readable by its owner alone (mode 0600): mrctl warns "
-	"otherwise. `--token` shows the token to every user of the machine in `ps`; the other ways "
-	"do not. It is sent to the address alone: redirects are not followed, no proxy is used, and "
-	"http to another machine is warned of.\n";
+    "# mrctl\n\n"
+    "Printed from the table that parses the command line (`mrctl --print reference`). mrctl "
+    "speaks mr-server's HTTP API and nothing else. How to work with it: [mrctl.md](mrctl.md).\n\n"
+    "The status is 0 only when it happened, 1 when it did not, 2 when the command line is not "
+    "understood. Without `--wait`, what happened is that the installation took the order; with "
+    "it, that the task is so. Errors go to standard error: what is wrong, the field, the way "
+    "out. `-o json` prints the API's answer (of an error too) and nothing else on standard "
+    "output; several names give several answers, lists are read to their end and are one.\n\n"
+    "## Address and token\n\n"
+    "From the first of: the options, the environment (`MR_SERVER`, `MR_TOKEN`, `MR_CA`), the "
+    "file `~/.config/mrctl` (`$XDG_CONFIG_HOME/mrctl`; `MR_CONFIG` or `--config` name another). "
+    "The file has `key = value` lines:\n\n"
+    "```ini\n"
+    "server = https://mr.example.com:8230\n"
+    "token_file = /etc/mrctl.token ; or: token = mrt_…\n"
+    "ca = /etc/ssl/mr-ca.pem       ; only when the system does not know it\n"
+    "```\n\n"
+    "The file with the token should be readable by its owner alone (mode 0600): mrctl warns "
+    "otherwise. `--token` shows the token to every user of the machine in `ps`; the other ways "
+    "do not. It is sent to the address alone: redirects are not followed, no proxy is used, and "
+    "http to another machine is warned of.\n";
 
 void command_put_reference(struct buf *out)
 {
@@ -280,13 +282,14 @@ void command_put_completion(struct buf *out)
 	for (const struct command_group *g = command_groups; g->name; g++)
 		buf_printf(out, "%s ", g->name);
 	put_option_words(GLOBAL_OPTIONS, out);
-	buf_lit(out, "\" ;;\n\tesac\n"
-		     "\tif [[ $operands == *FILE* && $word != -* ]]; then\n"
-		     "\t\tCOMPREPLY+=($(compgen -f -- \"$word\"))\n\tfi\n"
-		     "\tif [[ $group == task && $operands == *NAME* && $word != -* ]]; then\n"
-		     "\t\tCOMPREPLY+=($(compgen -W \"$(mrctl task list --names --request-timeout 2s "
-		     "2>/dev/null)\" -- \"$word\"))\n\tfi\n"
-		     "\tif [[ $word == -* || -z $operands ]]; then\n"
-		     "\t\tCOMPREPLY+=($(compgen -W \"$options\" -- \"$word\"))\n\tfi\n"
-		     "}\ncomplete -o filenames -F _mrctl mrctl\n");
+	buf_lit(out,
+		"\" ;;\n\tesac\n"
+		"\tif [[ $operands == *FILE* && $word != -* ]]; then\n"
+		"\t\tCOMPREPLY+=($(compgen -f -- \"$word\"))\n\tfi\n"
+		"\tif [[ $group == task && $operands == *NAME* && $word != -* ]]; then\n"
+		"\t\tCOMPREPLY+=($(compgen -W \"$(mrctl task list --names --request-timeout 2s "
+		"2>/dev/null)\" -- \"$word\"))\n\tfi\n"
+		"\tif [[ $word == -* || -z $operands ]]; then\n"
+		"\t\tCOMPREPLY+=($(compgen -W \"$options\" -- \"$word\"))\n\tfi\n"
+		"}\ncomplete -o filenames -F _mrctl mrctl\n");
 }

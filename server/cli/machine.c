@@ -26,7 +26,7 @@ static void process_rows(struct table *t, const json_t *list, const char *progra
 		table_cell(t, cli_text(m, "version"));
 		bool draining = json_is_true(json_object_get(m, "draining")) ||
 				json_is_true(json_object_get(m, "drain"));
-		table_cell(t, draining                                       ? "draining"
+		table_cell(t, draining					     ? "draining"
 			      : json_is_true(json_object_get(m, "stopping")) ? "stopping"
 									     : "live");
 		if (core) {
@@ -56,8 +56,9 @@ int cli_machine_list(struct cli *cli, const struct arguments *a)
 		status = cli_print_json(&answer);
 	} else if (status == CLI_DONE) {
 		struct table t;
-		table_init(&t, 11,
-			   "HOST|PROGRAM|VERSION|STATE|>TASKS|>RUNNING|>LOAD|>MEMORY|>UP|>HEARD|LISTEN");
+		table_init(
+		    &t, 11,
+		    "HOST|PROGRAM|VERSION|STATE|>TASKS|>RUNNING|>LOAD|>MEMORY|>UP|>HEARD|LISTEN");
 		process_rows(&t, json_object_get(answer.tree, "machines"), "mr-core");
 		process_rows(&t, json_object_get(answer.tree, "servers"), "mr-server");
 		process_rows(&t, json_object_get(answer.tree, "monitors"), "mr-monitor");
@@ -74,7 +75,8 @@ static int drain_call(struct cli *cli, const char *method, const char *host, str
 	buf_lit(&path, "/machines");
 	client_put_name(&path, host);
 	buf_lit(&path, "/drain");
-	const struct client_request r = {.method = method, .path = buf_cstr(&path),
+	const struct client_request r = {.method = method,
+					 .path = buf_cstr(&path),
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	int status = cli_call(cli, &r, ret);
 	buf_free(&path);
@@ -111,11 +113,12 @@ static int await_empty(struct cli *cli, const char *host)
 	usec_t end = clock_boot() + cli->timeout;
 	for (;;) {
 		const struct client_request r = {
-			.method = "GET", .path = "/machines", .timeout = 10 * USEC_PER_SEC};
+		    .method = "GET", .path = "/machines", .timeout = 10 * USEC_PER_SEC};
 		struct cli_answer answer;
 		struct err err = {0};
 		int rc = cli_try(cli, &r, &answer, &err);
-		int64_t held = rc < 0 ? -1 : held_by(json_object_get(answer.tree, "machines"), host);
+		int64_t held =
+		    rc < 0 ? -1 : held_by(json_object_get(answer.tree, "machines"), host);
 		cli_answer_clear(&answer);
 		if (held == 0)
 			return CLI_DONE;
@@ -125,7 +128,8 @@ static int await_empty(struct cli *cli, const char *host)
 			else if (held < 0)
 				cli_complain("machine %s: mr-core does not drain yet", host);
 			else
-				cli_complain("machine %s still holds %" PRId64 " tasks", host, held);
+				cli_complain("machine %s still holds %" PRId64 " tasks", host,
+					     held);
 			return CLI_FAILED;
 		}
 		usleep(250 * 1000);
@@ -224,7 +228,8 @@ int cli_alert_test(struct cli *cli, const struct arguments *a)
 		buf_lit(&path, "?channel=");
 		client_put_value(&path, channel);
 	}
-	const struct client_request r = {.method = "POST", .path = buf_cstr(&path),
+	const struct client_request r = {.method = "POST",
+					 .path = buf_cstr(&path),
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	usec_t end = clock_boot() + cli->timeout;
 	int status = cli_call(cli, &r, &answer);
@@ -234,7 +239,8 @@ int cli_alert_test(struct cli *cli, const struct arguments *a)
 		client_put_name(&path, cli_text(answer.tree, "order"));
 		status = wait_order_done(cli, buf_cstr(&path), "the test", end);
 		if (status == CLI_DONE)
-			cli_say(cli, "the test was taken by %s", channel ? channel : "every channel");
+			cli_say(cli, "the test was taken by %s",
+				channel ? channel : "every channel");
 	} else if (status == CLI_DONE) {
 		cli_say(cli, "the monitor was told to send a test to %s",
 			channel ? channel : "every channel");

@@ -42,9 +42,9 @@ static int run_alone(const struct arguments *a)
 static int run(const struct arguments *a)
 {
 	struct cli cli = {
-		.json = a->values[OPT_OUTPUT] && strcmp(a->values[OPT_OUTPUT], "json") == 0,
-		.wait = arguments_has(a, OPT_WAIT),
-		.timeout = arguments_duration(a, OPT_TIMEOUT, 60 * USEC_PER_SEC),
+	    .json = a->values[OPT_OUTPUT] && strcmp(a->values[OPT_OUTPUT], "json") == 0,
+	    .wait = arguments_has(a, OPT_WAIT),
+	    .timeout = arguments_duration(a, OPT_TIMEOUT, 60 * USEC_PER_SEC),
 	};
 	struct err err = {0};
 	int status;

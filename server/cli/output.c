@@ -96,7 +96,8 @@ void cli_put_checks(const json_t *checks, struct buf *out)
 		line += len + (line[len] == '\n');
 		check = i ? json_array_get(checks, i - 1) : NULL;
 		const char *result = cli_text(check, "result"), *remedy = cli_text(check, "remedy");
-		if (remedy[0] && (strcmp(result, "failed") == 0 || strcmp(result, "warning") == 0)) {
+		if (remedy[0] &&
+		    (strcmp(result, "failed") == 0 || strcmp(result, "warning") == 0)) {
 			buf_lit(out, "    -> ");
 			text_put_clean(out, remedy);
 			buf_putc(out, '\n');

@@ -92,7 +92,9 @@ static int print_position(const json_t *p)
 static int show(struct cli *cli, const char *path)
 {
 	struct cli_answer answer;
-	const struct client_request r = {.method = "GET", .path = path, .may_be_null = true,
+	const struct client_request r = {.method = "GET",
+					 .path = path,
+					 .may_be_null = true,
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	int status = cli_call(cli, &r, &answer);
 	if (status == CLI_DONE && cli->json)
@@ -109,17 +111,20 @@ static int show(struct cli *cli, const char *path)
 /* What to give to --set to go back; when it cannot be read nothing is said. */
 static void say_former(struct cli *cli, const char *path)
 {
-	const struct client_request r = {.method = "GET", .path = path, .may_be_null = true,
+	const struct client_request r = {.method = "GET",
+					 .path = path,
+					 .may_be_null = true,
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	struct cli_answer answer;
 	struct err err = {0};
 	if (cli_try(cli, &r, &answer, &err) == 0) {
-		const char *file = cli_text(answer.tree, "file"), *gtid = cli_text(answer.tree, "gtid");
+		const char *file = cli_text(answer.tree, "file"),
+			   *gtid = cli_text(answer.tree, "gtid");
 		struct buf text;
 		buf_init(&text);
 		if (file[0])
-			buf_printf(&text, "%s:%" PRId64 "%s%s", file, cli_number(answer.tree, "pos"),
-				   gtid[0] ? ",gtid=" : "", gtid);
+			buf_printf(&text, "%s:%" PRId64 "%s%s", file,
+				   cli_number(answer.tree, "pos"), gtid[0] ? ",gtid=" : "", gtid);
 		else if (gtid[0])
 			buf_printf(&text, "gtid=%s", gtid);
 		if (text.len && !cli->json) {
@@ -155,7 +160,9 @@ static int set(struct cli *cli, const struct arguments *a, const char *path)
 		return status;
 	}
 	say_former(cli, path);
-	const struct client_request r = {.method = "PUT", .path = path, .body = text,
+	const struct client_request r = {.method = "PUT",
+					 .path = path,
+					 .body = text,
 					 .body_len = strlen(text),
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	struct cli_answer answer;
@@ -187,7 +194,8 @@ int cli_task_position(struct cli *cli, const struct arguments *a)
 		return status;
 	buf_init(&path);
 	cli_task_path(&path, a->operands[0], "/position");
-	status = arguments_has(a, OPT_SET) ? set(cli, a, buf_cstr(&path)) : show(cli, buf_cstr(&path));
+	status =
+	    arguments_has(a, OPT_SET) ? set(cli, a, buf_cstr(&path)) : show(cli, buf_cstr(&path));
 	buf_free(&path);
 	return status;
 }

@@ -16,8 +16,10 @@ enum { TOKEN_MAX = 4096 };
 static const struct config_key keys[] = {
 	{"", "server", CONFIG_STRING, NULL, 0, 0, "URL", false, "mr-server's address.", NULL},
 	{"", "token", CONFIG_STRING, NULL, 0, 0, "token", false, "The token.", NULL},
-	{"", "token_file", CONFIG_STRING, NULL, 0, 0, "path", false, "A file with the token.", NULL},
-	{"", "ca", CONFIG_STRING, NULL, 0, 0, "path", false, "The server's authorities, PEM.", NULL},
+	{"", "token_file", CONFIG_STRING, NULL, 0, 0, "path", false, "A file with the token.",
+	 NULL},
+	{"", "ca", CONFIG_STRING, NULL, 0, 0, "path", false, "The server's authorities, PEM.",
+	 NULL},
 };
 /* clang-format on */
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -29,7 +31,8 @@ static int no_memory(struct err *err)
 
 static int bad_server(const char *text, const char *why, struct err *err)
 {
-	return err_set(err, -EINVAL, ERR_CONFIG_INVALID, "the server's address '%.200s' %s", text, why);
+	return err_set(err, -EINVAL, ERR_CONFIG_INVALID, "the server's address '%.200s' %s", text,
+		       why);
 }
 
 int settings_server(const char *text, char **ret, struct err *err)
@@ -73,7 +76,7 @@ bool settings_is_open(const char *server)
 		const char *rest = server + 7 + len;
 		if (strncmp(server + 7, own[i], len) == 0 &&
 		    (i == 0 ? rest[strspn(rest, "0123456789.")] == 0 ||
-				      strchr(":/", rest[strspn(rest, "0123456789.")])
+				  strchr(":/", rest[strspn(rest, "0123456789.")])
 			    : !*rest || strchr(":/", *rest)))
 			return false;
 	}
@@ -129,7 +132,7 @@ static int read_values(const char *path, const struct config *c, struct settings
 	const char *token = config_string(c, "", "token");
 	const char *token_file = config_string(c, "", "token_file");
 	int rc = settings_server(config_string(c, "", "server")[0] ? config_string(c, "", "server")
-								  : SETTINGS_DEFAULT_SERVER,
+								   : SETTINGS_DEFAULT_SERVER,
 				 &s->server, err);
 	if (rc < 0) {
 		err_locate(err, "%s", path);
@@ -153,8 +156,8 @@ static int read_file(const char *path, bool must_be, struct settings *s, char **
 	struct stat st;
 	struct config *c;
 	bool there = path && (must_be || stat(path, &st) == 0);
-	int rc = there ? config_load(path, keys, KEYS, &c, err)
-		       : config_defaults(keys, KEYS, &c, err);
+	int rc =
+	    there ? config_load(path, keys, KEYS, &c, err) : config_defaults(keys, KEYS, &c, err);
 	if (rc < 0)
 		return rc;
 	rc = read_values(path ? path : "", c, s, err);

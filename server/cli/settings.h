@@ -13,9 +13,9 @@
 #define SETTINGS_DEFAULT_SERVER "http://127.0.0.1:8230"
 
 struct settings {
-	char *server; /* "https://host:port", no '/' at the end */
-	char *token;  /* "" when there is none */
-	char *ca;     /* "": the system's authorities */
+	char *server;		/* "https://host:port", no '/' at the end */
+	char *token;		/* "" when there is none */
+	char *ca;		/* "": the system's authorities */
 	usec_t request_timeout; /* 0: by the request */
 };
 

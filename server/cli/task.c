@@ -110,7 +110,8 @@ int cli_task_list(struct cli *cli, const struct arguments *a)
 		status = cli_print(&out);
 	} else {
 		struct table t;
-		table_init(&t, 11, "NAME|GROUP|DESIRED|STATE|HOST|>LAG|>ROWS|>ROWS/S|>SINCE|>NODES|ERROR");
+		table_init(&t, 11,
+			   "NAME|GROUP|DESIRED|STATE|HOST|>LAG|>ROWS|>ROWS/S|>SINCE|>NODES|ERROR");
 		json_array_foreach (tasks, i, task)
 			list_row(&t, task);
 		status = cli_print_table(&t, "no tasks");
@@ -130,8 +131,8 @@ static void show_holder(struct table *t, const json_t *holder)
 	const json_t *error = json_object_get(holder, "error");
 	struct buf *s = &t->scratch;
 	double hours = json_is_number(json_object_get(holder, "binlog_hours_left"))
-			       ? cli_real(holder, "binlog_hours_left")
-			       : -1;
+			   ? cli_real(holder, "binlog_hours_left")
+			   : -1;
 	cli_put_position(s, json_object_get(holder, "position"));
 	line(t, "position");
 	cli_put_position(s, json_object_get(holder, "source_head"));
@@ -167,9 +168,8 @@ static void show_summary(const json_t *task, struct buf *out)
 	struct buf *s = &t.scratch;
 	buf_puts(s, cli_text(task, "name"));
 	line(&t, "task");
-	buf_printf(s, "%s, revision %" PRId64, cli_text(control, "desired")[0]
-						       ? cli_text(control, "desired")
-						       : "nothing",
+	buf_printf(s, "%s, revision %" PRId64,
+		   cli_text(control, "desired")[0] ? cli_text(control, "desired") : "nothing",
 		   cli_number(control, "revision"));
 	line(&t, "desired");
 	if (holder) {
@@ -343,7 +343,8 @@ int cli_task_validate(struct cli *cli, const struct arguments *a)
 	bool tables = arguments_has(a, OPT_TABLES);
 	const struct client_request r = {.method = "POST",
 					 .path = tables ? "/validate?type=tables" : "/validate",
-					 .body = text, .body_len = len,
+					 .body = text,
+					 .body_len = len,
 					 .timeout = CLI_PREFLIGHT_SECONDS * USEC_PER_SEC};
 	struct cli_answer answer;
 	status = cli_call(cli, &r, &answer);

@@ -23,7 +23,8 @@ static int post(struct cli *cli, const char *name, const char *verb, struct cli_
 	struct buf path;
 	buf_init(&path);
 	cli_task_path(&path, name, verb);
-	const struct client_request r = {.method = "POST", .path = buf_cstr(&path),
+	const struct client_request r = {.method = "POST",
+					 .path = buf_cstr(&path),
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	int status = cli_call(cli, &r, ret);
 	buf_free(&path);
@@ -90,7 +91,8 @@ int cli_task_resume(struct cli *cli, const struct arguments *a)
 
 int cli_task_restart(struct cli *cli, const struct arguments *a)
 {
-	static const struct verb verb = {"/restart", WAIT_NEW_RUN, "told to restart", "RUNNING anew"};
+	static const struct verb verb = {"/restart", WAIT_NEW_RUN, "told to restart",
+					 "RUNNING anew"};
 	return each(cli, a, &verb);
 }
 
@@ -129,7 +131,8 @@ int cli_task_handover(struct cli *cli, const struct arguments *a)
 		if (status == CLI_DONE)
 			cli_say(cli, "task %s: RUNNING on another instance", name);
 	} else if (status == CLI_DONE) {
-		cli_say(cli, "task %s: told to hand over (%s)", name, cli_text(answer.tree, "command"));
+		cli_say(cli, "task %s: told to hand over (%s)", name,
+			cli_text(answer.tree, "command"));
 		status = cli->json ? cli_print_json(&answer) : CLI_DONE;
 	}
 	cli_answer_clear(&answer);
@@ -163,7 +166,8 @@ static int delete_one(struct cli *cli, const char *name, bool force)
 	struct buf path;
 	buf_init(&path);
 	cli_task_path(&path, name, force ? "?force=true" : "");
-	const struct client_request r = {.method = "DELETE", .path = buf_cstr(&path),
+	const struct client_request r = {.method = "DELETE",
+					 .path = buf_cstr(&path),
 					 .timeout = CLI_REQUEST_SECONDS * USEC_PER_SEC};
 	int status = cli_call(cli, &r, &answer);
 	if (status == CLI_DONE && cli->wait) {

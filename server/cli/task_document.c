@@ -89,14 +89,17 @@ int cli_task_create(struct cli *cli, const struct arguments *a)
 		snprintf(path, sizeof(path), "/tasks%s%s%s%s", skip || start ? "?" : "",
 			 skip ? "preflight=skip" : "", skip && start ? "&" : "",
 			 start ? "start=true" : "");
-		const struct client_request r = {.method = "POST", .path = path, .body = f.text,
+		const struct client_request r = {.method = "POST",
+						 .path = path,
+						 .body = f.text,
 						 .body_len = f.len,
 						 .timeout = CLI_PREFLIGHT_SECONDS * USEC_PER_SEC};
 		status = cli_call(cli, &r, &answer);
 	}
 	if (status == CLI_DONE) {
 		tell_warnings(cli, json_object_get(answer.tree, "checks"));
-		cli_say(cli, "task %s: created%s", name, start ? " and told to start" : ", stopped");
+		cli_say(cli, "task %s: created%s", name,
+			start ? " and told to start" : ", stopped");
 	}
 	if (status == CLI_DONE && start && cli->wait) {
 		const struct wait_order wait = {.goal = WAIT_RUNNING, .task = name};
@@ -119,13 +122,18 @@ static int put(struct cli *cli, const struct arguments *a, const char *name, con
 	struct cli_answer answer;
 	buf_init(&path);
 	cli_task_path(&path, name, arguments_has(a, OPT_SKIP_PREFLIGHT) ? "?preflight=skip" : "");
-	const struct client_request r = {.method = "PUT", .path = buf_cstr(&path), .body = text,
-					 .body_len = len, .if_match = revision,
+	const struct client_request r = {.method = "PUT",
+					 .path = buf_cstr(&path),
+					 .body = text,
+					 .body_len = len,
+					 .if_match = revision,
 					 .timeout = CLI_PREFLIGHT_SECONDS * USEC_PER_SEC};
 	int status = cli_call(cli, &r, &answer);
 	buf_free(&path);
 	if (status == CLI_DONE) {
-		struct wait_order wait = {.goal = WAIT_REVISION, .task = name, .before = *before,
+		struct wait_order wait = {.goal = WAIT_REVISION,
+					  .task = name,
+					  .before = *before,
 					  .revision = cli_number(answer.tree, "revision")};
 		bool runs = strcmp(cli_text(json_object_get(answer.tree, "control"), "desired"),
 				   "running") == 0;
@@ -203,7 +211,8 @@ int cli_task_revert(struct cli *cli, const struct arguments *a)
 	if (status == CLI_DONE) {
 		const json_t *document = json_object_get(answer.tree, "document");
 		char *text = json_dumps(document ? document : answer.tree, JSON_COMPACT);
-		status = text ? put(cli, a, name, text, strlen(text), revision, &before) : CLI_FAILED;
+		status =
+		    text ? put(cli, a, name, text, strlen(text), revision, &before) : CLI_FAILED;
 		free(text);
 	}
 	buf_free(&path);
@@ -250,8 +259,8 @@ static int take(void *ctx, const char *path, const json_t *stored, const json_t 
 	table_cell(&d->table, shown(given, &new));
 	free(old);
 	free(new);
-	json_array_append_new(d->list,
-			      json_pack("{s:s,s:O?,s:O?}", "path", path, "old", stored, "new", given));
+	json_array_append_new(
+	    d->list, json_pack("{s:s,s:O?,s:O?}", "path", path, "old", stored, "new", given));
 	return 0;
 }
 
@@ -272,7 +281,8 @@ static void take_secrets(struct differences *d, const json_t *masked, const json
 	enum { SIZE = 512 };
 	json_object_foreach ((json_t *)masked, name, value) {
 		const json_t *given = json_object_get(raw, name);
-		size_t more = len + (size_t)snprintf(path + len, SIZE - len, "%s%s", len ? "." : "", name);
+		size_t more =
+		    len + (size_t)snprintf(path + len, SIZE - len, "%s%s", len ? "." : "", name);
 		if (more >= SIZE)
 			continue;
 		if (json_is_object(value)) {
@@ -281,8 +291,9 @@ static void take_secrets(struct differences *d, const json_t *masked, const json
 			table_cell(&d->table, path);
 			table_cell(&d->table, "(a secret)");
 			table_cell(&d->table, "(given anew)");
-			json_array_append_new(d->list, json_pack("{s:s,s:s,s:s}", "path", path, "old",
-								 "***", "new", "(given anew)"));
+			json_array_append_new(d->list,
+					      json_pack("{s:s,s:s,s:s}", "path", path, "old", "***",
+							"new", "(given anew)"));
 		}
 	}
 	path[len] = 0;

@@ -14,7 +14,7 @@ static const char REPLACEMENT[] = "\xef\xbf\xbd";
 static size_t decode(const unsigned char *p, size_t len, uint32_t *ret)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = p[0] < 0x80   ? 1
+	size_t n = p[0] < 0x80	 ? 1
 		   : p[0] < 0xc2 ? 0
 		   : p[0] < 0xe0 ? 2
 		   : p[0] < 0xf0 ? 3

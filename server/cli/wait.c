@@ -69,7 +69,7 @@ static bool wants_to_run(enum wait_goal goal)
 /* What `desired` must be for the goal to be reached at all. */
 static const char *desired_for(enum wait_goal goal)
 {
-	return wants_to_run(goal) ? "running"
+	return wants_to_run(goal)     ? "running"
 	       : goal == WAIT_PAUSED  ? "paused"
 	       : goal == WAIT_STOPPED ? "stopped"
 				      : "deleted";
@@ -88,8 +88,7 @@ static bool reached(const struct wait_order *order, const json_t *task, const js
 		/* A new document is taken up by a new run. */
 		return runs(holder) &&
 		       (strcmp(cli_text(holder, "run"), order->before.run) != 0 ||
-			cli_number(json_object_get(task, "status"), "revision") >=
-				order->revision);
+			cli_number(json_object_get(task, "status"), "revision") >= order->revision);
 	case WAIT_POSITION:
 		return runs(holder) &&
 		       cli_number(json_object_get(task, "lastCommit"), "reset") >= order->reset;
@@ -113,7 +112,8 @@ static void describe(const json_t *task, const json_t *holder, struct wait_sight
 	else
 		snprintf(ret->now, sizeof(ret->now), "%s on %s%s%s",
 			 cli_text(holder, "state")[0] ? cli_text(holder, "state") : "begun",
-			 host[0] ? host : cli_text(holder, "node"), message[0] ? ": " : "", message);
+			 host[0] ? host : cli_text(holder, "node"), message[0] ? ": " : "",
+			 message);
 }
 
 void wait_look(const struct wait_order *order, const json_t *task, struct wait_sight *ret)
@@ -135,14 +135,14 @@ void wait_look(const struct wait_order *order, const json_t *task, struct wait_s
 static const char *goal_text(enum wait_goal goal)
 {
 	static const char *const texts[] = {
-		[WAIT_RUNNING] = "is not RUNNING",
-		[WAIT_NEW_RUN] = "is not RUNNING anew",
-		[WAIT_OTHER_NODE] = "was not taken over",
-		[WAIT_REVISION] = "is not RUNNING with the new document",
-		[WAIT_POSITION] = "is not RUNNING from the new position",
-		[WAIT_PAUSED] = "is not PAUSED",
-		[WAIT_STOPPED] = "is not STOPPED",
-		[WAIT_GONE] = "is not gone",
+	    [WAIT_RUNNING] = "is not RUNNING",
+	    [WAIT_NEW_RUN] = "is not RUNNING anew",
+	    [WAIT_OTHER_NODE] = "was not taken over",
+	    [WAIT_REVISION] = "is not RUNNING with the new document",
+	    [WAIT_POSITION] = "is not RUNNING from the new position",
+	    [WAIT_PAUSED] = "is not PAUSED",
+	    [WAIT_STOPPED] = "is not STOPPED",
+	    [WAIT_GONE] = "is not gone",
 	};
 	return texts[goal];
 }
@@ -160,7 +160,7 @@ static int look(struct cli *cli, const struct wait_order *order, const char *pat
 		size_t size)
 {
 	const struct client_request r = {
-		.method = "GET", .path = path, .timeout = 10 * USEC_PER_SEC};
+	    .method = "GET", .path = path, .timeout = 10 * USEC_PER_SEC};
 	struct cli_answer answer;
 	struct err err = {0};
 	struct wait_sight sight = {0};
@@ -211,7 +211,7 @@ int wait_until(struct cli *cli, const struct wait_order *order)
 static int look_order(struct cli *cli, const char *path, const char *what, bool last)
 {
 	const struct client_request r = {
-		.method = "GET", .path = path, .timeout = 10 * USEC_PER_SEC};
+	    .method = "GET", .path = path, .timeout = 10 * USEC_PER_SEC};
 	struct cli_answer answer;
 	struct err err = {0};
 	int status = -1, rc = cli_try(cli, &r, &answer, &err);

@@ -11,14 +11,14 @@
 #include "server/cli/cli.h"
 
 enum wait_goal {
-	WAIT_RUNNING,    /* an instance is RUNNING, or takes its snapshot */
-	WAIT_NEW_RUN,    /* the same, in another run than before */
+	WAIT_RUNNING,	 /* an instance is RUNNING, or takes its snapshot */
+	WAIT_NEW_RUN,	 /* the same, in another run than before */
 	WAIT_OTHER_NODE, /* the same, another instance than before */
-	WAIT_REVISION,   /* the same, in another run or with `revision` of the document */
-	WAIT_POSITION,   /* the same, and lastCommit has `reset` */
+	WAIT_REVISION,	 /* the same, in another run or with `revision` of the document */
+	WAIT_POSITION,	 /* the same, and lastCommit has `reset` */
 	WAIT_PAUSED,
 	WAIT_STOPPED,
-	WAIT_GONE,       /* there is no such task */
+	WAIT_GONE, /* there is no such task */
 };
 
 enum { WAIT_TEXT = 300 };

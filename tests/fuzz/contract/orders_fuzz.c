@@ -46,7 +46,8 @@ TRY(alert)
 /* Any text makes an id that is a name for a node, and the same one each time. */
 static void try_id(const uint8_t *data, size_t size)
 {
-	char id[PATHS_ID_MAX + 1], again[PATHS_ID_MAX + 1], *name = strndup((const char *)data, size);
+	char id[PATHS_ID_MAX + 1], again[PATHS_ID_MAX + 1],
+	    *name = strndup((const char *)data, size);
 	if (!name)
 		return;
 	alert_id("lag", name, id);

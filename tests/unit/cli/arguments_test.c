@@ -57,9 +57,10 @@ static void test_forms(void **state)
 	struct arguments a;
 	struct err err = {0};
 	char *copy;
-	assert_int_equal(parse("mrctl --server=http://a -o json task --wait start x --timeout 5s -- -y",
-			       &a, &err, &copy),
-			 0);
+	assert_int_equal(
+	    parse("mrctl --server=http://a -o json task --wait start x --timeout 5s -- -y", &a,
+		  &err, &copy),
+	    0);
 	assert_string_equal(a.command->name, "start");
 	assert_string_equal(a.values[OPT_SERVER], "http://a");
 	assert_string_equal(a.values[OPT_OUTPUT], "json");
@@ -90,11 +91,13 @@ static void test_help(void **state)
 	static const struct {
 		const char *line, *group, *command;
 	} cases[] = {
-		{"mrctl --help", NULL, NULL},       {"mrctl help", NULL, NULL},
-		{"mrctl help task", "task", NULL},  {"mrctl task -h", "task", NULL},
-		{"mrctl task start --help", "task", "start"},
-		{"mrctl help task start", "task", "start"},
-		{"mrctl task create --wait -h", "task", "create"},
+	    {"mrctl --help", NULL, NULL},
+	    {"mrctl help", NULL, NULL},
+	    {"mrctl help task", "task", NULL},
+	    {"mrctl task -h", "task", NULL},
+	    {"mrctl task start --help", "task", "start"},
+	    {"mrctl help task start", "task", "start"},
+	    {"mrctl task create --wait -h", "task", "create"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct arguments a;
@@ -121,32 +124,32 @@ static void test_refused(void **state)
 	static const struct {
 		const char *line, *part;
 	} cases[] = {
-		{"mrctl", "what shall be done"},
-		{"mrctl task", "mrctl task what"},
-		{"mrctl tsak list", "did you mean 'task'"},
-		{"mrctl start x", "did you mean 'mrctl task start'"},
-		{"mrctl drain x", "did you mean 'mrctl machine drain'"},
-		{"mrctl task strat x", "did you mean 'start'"},
-		{"mrctl task qqqqqq x", "no command 'mrctl task qqqqqq'"},
-		{"mrctl task list --desird running", "did you mean '--desired'"},
-		{"mrctl task list --state RUNING", "did you mean 'RUNNING'"},
-		{"mrctl alert list --state RUNNING", "--state cannot be 'RUNNING'"},
-		{"mrctl task list --output xml", "--output cannot be 'xml'"},
-		{"mrctl task list -x", "no option '-x'"},
-		{"mrctl task list --wait", "has no --wait"},
-		{"mrctl task list extra", "'extra' is too much"},
-		{"mrctl task start", "something is missing: mrctl task start NAME..."},
-		{"mrctl task show a b", "'b' is too much"},
-		{"mrctl task diff a", "something is missing"},
-		{"mrctl task start a --timeout", "--timeout needs a value"},
-		{"mrctl task start a --timeout soon", "takes a duration"},
-		{"mrctl task start a --timeout 0s", "takes a duration"},
-		{"mrctl task start a --wait=yes", "takes no value"},
-		{"mrctl task update f --revision 3x", "takes a number"},
-		{"mrctl task update f --revision -3", "takes a number"},
-		{"mrctl task update f --revision 9999999999999999999", "takes a number"},
-		{"mrctl task list --group a --group b", "given twice"},
-		{"mrctl token create --role root", "--role cannot be 'root'"},
+	    {"mrctl", "what shall be done"},
+	    {"mrctl task", "mrctl task what"},
+	    {"mrctl tsak list", "did you mean 'task'"},
+	    {"mrctl start x", "did you mean 'mrctl task start'"},
+	    {"mrctl drain x", "did you mean 'mrctl machine drain'"},
+	    {"mrctl task strat x", "did you mean 'start'"},
+	    {"mrctl task qqqqqq x", "no command 'mrctl task qqqqqq'"},
+	    {"mrctl task list --desird running", "did you mean '--desired'"},
+	    {"mrctl task list --state RUNING", "did you mean 'RUNNING'"},
+	    {"mrctl alert list --state RUNNING", "--state cannot be 'RUNNING'"},
+	    {"mrctl task list --output xml", "--output cannot be 'xml'"},
+	    {"mrctl task list -x", "no option '-x'"},
+	    {"mrctl task list --wait", "has no --wait"},
+	    {"mrctl task list extra", "'extra' is too much"},
+	    {"mrctl task start", "something is missing: mrctl task start NAME..."},
+	    {"mrctl task show a b", "'b' is too much"},
+	    {"mrctl task diff a", "something is missing"},
+	    {"mrctl task start a --timeout", "--timeout needs a value"},
+	    {"mrctl task start a --timeout soon", "takes a duration"},
+	    {"mrctl task start a --timeout 0s", "takes a duration"},
+	    {"mrctl task start a --wait=yes", "takes no value"},
+	    {"mrctl task update f --revision 3x", "takes a number"},
+	    {"mrctl task update f --revision -3", "takes a number"},
+	    {"mrctl task update f --revision 9999999999999999999", "takes a number"},
+	    {"mrctl task list --group a --group b", "given twice"},
+	    {"mrctl token create --role root", "--role cannot be 'root'"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct arguments a;
@@ -273,9 +276,9 @@ static void test_printed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),          cmocka_unit_test(test_help),
-		cmocka_unit_test(test_refused),        cmocka_unit_test(test_table_examples),
-		cmocka_unit_test(test_pages),          cmocka_unit_test(test_printed),
+	    cmocka_unit_test(test_forms),   cmocka_unit_test(test_help),
+	    cmocka_unit_test(test_refused), cmocka_unit_test(test_table_examples),
+	    cmocka_unit_test(test_pages),   cmocka_unit_test(test_printed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

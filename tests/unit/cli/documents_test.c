@@ -84,28 +84,28 @@ static void test_position(void **state)
 	static const struct {
 		const char *text, *json; /* NULL: refused */
 	} cases[] = {
-		{"latest", "\"latest\""},
-		{"earliest", "\"earliest\""},
-		{"binlog.000002:1234", "{\"file\":\"binlog.000002\",\"pos\":1234}"},
-		{"a:b.1:4", "{\"file\":\"a:b.1\",\"pos\":4}"},
-		{"binlog.000002:1234,gtid=0-1-5,1-2-3",
-		 "{\"file\":\"binlog.000002\",\"pos\":1234,\"gtid\":\"0-1-5,1-2-3\"}"},
-		{"gtid=", "{\"gtid\":\"\"}"},
-		{"gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5",
-		 "{\"gtid\":\"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5\"}"},
-		{"time=2026-11-22T10:00:00Z", "{\"time\":\"2026-11-22T10:00:00Z\"}"},
-		{"", NULL},
-		{"Latest", NULL},
-		{"binlog.000002", NULL},
-		{"binlog.000002:", NULL},
-		{"binlog.000002:x", NULL},
-		{"binlog.000002:-4", NULL},
-		{"binlog.000002:3", NULL},
-		{"binlog.000002:9999999999999999999", NULL},
-		{":1234", NULL},
-		{"time=yesterday", NULL},
-		{"bin\xff:1234", NULL},
-		{"gtid=\xff", NULL},
+	    {"latest", "\"latest\""},
+	    {"earliest", "\"earliest\""},
+	    {"binlog.000002:1234", "{\"file\":\"binlog.000002\",\"pos\":1234}"},
+	    {"a:b.1:4", "{\"file\":\"a:b.1\",\"pos\":4}"},
+	    {"binlog.000002:1234,gtid=0-1-5,1-2-3",
+	     "{\"file\":\"binlog.000002\",\"pos\":1234,\"gtid\":\"0-1-5,1-2-3\"}"},
+	    {"gtid=", "{\"gtid\":\"\"}"},
+	    {"gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5",
+	     "{\"gtid\":\"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5\"}"},
+	    {"time=2026-11-22T10:00:00Z", "{\"time\":\"2026-11-22T10:00:00Z\"}"},
+	    {"", NULL},
+	    {"Latest", NULL},
+	    {"binlog.000002", NULL},
+	    {"binlog.000002:", NULL},
+	    {"binlog.000002:x", NULL},
+	    {"binlog.000002:-4", NULL},
+	    {"binlog.000002:3", NULL},
+	    {"binlog.000002:9999999999999999999", NULL},
+	    {":1234", NULL},
+	    {"time=yesterday", NULL},
+	    {"bin\xff:1234", NULL},
+	    {"gtid=\xff", NULL},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err err = {0};
@@ -132,25 +132,25 @@ static void test_server(void **state)
 		const char *text, *server; /* NULL: refused */
 		bool open;
 	} cases[] = {
-		{"mr1", "http://mr1", true},
-		{"mr1:8230", "http://mr1:8230", true},
-		{"http://127.0.0.1:8230/", "http://127.0.0.1:8230", false},
-		{"http://127.9.9.9", "http://127.9.9.9", false},
-		{"http://127.evil.example", "http://127.evil.example", true},
-		{"http://localhost/x//", "http://localhost/x", false},
-		{"http://localhost.example", "http://localhost.example", true},
-		{"http://[::1]:8230", "http://[::1]:8230", false},
-		{"https://mr.example.com", "https://mr.example.com", false},
-		{"ftp://a", NULL, false},
-		{"file:///etc/passwd", NULL, false},
-		{"", NULL, false},
-		{"http://", NULL, false},
-		{":8230", NULL, false},
-		{"http://user:secret@mr1", NULL, false},
-		{"http://mr1?x=1", NULL, false},
-		{"http://mr1#x", NULL, false},
-		{"http://mr 1", NULL, false},
-		{"http://mr1\r\nX: y", NULL, false},
+	    {"mr1", "http://mr1", true},
+	    {"mr1:8230", "http://mr1:8230", true},
+	    {"http://127.0.0.1:8230/", "http://127.0.0.1:8230", false},
+	    {"http://127.9.9.9", "http://127.9.9.9", false},
+	    {"http://127.evil.example", "http://127.evil.example", true},
+	    {"http://localhost/x//", "http://localhost/x", false},
+	    {"http://localhost.example", "http://localhost.example", true},
+	    {"http://[::1]:8230", "http://[::1]:8230", false},
+	    {"https://mr.example.com", "https://mr.example.com", false},
+	    {"ftp://a", NULL, false},
+	    {"file:///etc/passwd", NULL, false},
+	    {"", NULL, false},
+	    {"http://", NULL, false},
+	    {":8230", NULL, false},
+	    {"http://user:secret@mr1", NULL, false},
+	    {"http://mr1?x=1", NULL, false},
+	    {"http://mr1#x", NULL, false},
+	    {"http://mr 1", NULL, false},
+	    {"http://mr1\r\nX: y", NULL, false},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err err = {0};
@@ -201,7 +201,8 @@ static void test_order(void **state)
 	assert_non_null(mkdtemp(folder));
 	snprintf(file, sizeof(file), "%s/mrctl", folder);
 	snprintf(token, sizeof(token), "%s/token", folder);
-	snprintf(text, sizeof(text), "; mine\nserver = http://127.0.0.1:1\ntoken_file = %s\n", token);
+	snprintf(text, sizeof(text), "; mine\nserver = http://127.0.0.1:1\ntoken_file = %s\n",
+		 token);
 	write_file(file, text, 0600);
 	write_file(token, "from-file\n", 0600);
 	setenv("XDG_CONFIG_HOME", folder, 1);
@@ -250,9 +251,9 @@ static void test_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_diff),     cmocka_unit_test(test_diff_deep),
-		cmocka_unit_test(test_position), cmocka_unit_test(test_server),
-		cmocka_unit_test(test_encoding), cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_diff),     cmocka_unit_test(test_diff_deep),
+	    cmocka_unit_test(test_position), cmocka_unit_test(test_server),
+	    cmocka_unit_test(test_encoding), cmocka_unit_test(test_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,24 +19,28 @@ static void test_clean(void **state)
 	static const struct {
 		const char *text, *clean;
 	} cases[] = {
-		{"plain", "plain"},
-		{"caf\xc3\xa9 \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x90\xac",
-		 "caf\xc3\xa9 \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x90\xac"},
-		{"a\x1b[31mred", "a" FFFD "[31mred"},
-		{"a\nb\tc", "a b c"},
-		{"a\rb\bc\x7f", "a" FFFD "b" FFFD "c" FFFD},
-		/* C1: CSI and OSC of one character. */
-		{"x\xc2\x9b" "31m\xc2\x9d", "x" FFFD "31m" FFFD},
-		/* Overrides of the direction, line separators, a byte order mark. */
-		{"a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xe2\x80\xa8\xef\xbb\xbf\xd8\x9c",
-		 "a" FFFD "b" FFFD "c" FFFD FFFD FFFD},
-		/* Not UTF-8: a lone byte, an overlong form, a surrogate, too large, cut. */
-		{"\xff", FFFD},
-		{"\xc0\x9b", FFFD FFFD},
-		{"\xe0\x82\x9b", FFFD FFFD FFFD},
-		{"\xed\xa0\x80", FFFD FFFD FFFD},
-		{"\xf4\x90\x80\x80", FFFD FFFD FFFD FFFD},
-		{"a\xe2\x82", "a" FFFD FFFD},
+	    {"plain", "plain"},
+	    {"caf\xc3\xa9 \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x90\xac",
+	     "caf\xc3\xa9 \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x90\xac"},
+	    {"a\x1b[31mred", "a" FFFD "[31mred"},
+	    {"a\nb\tc", "a b c"},
+	    {"a\rb\bc\x7f", "a" FFFD "b" FFFD "c" FFFD},
+	    /* C1: CSI and OSC of one character. */
+	    {"x\xc2\x9b"
+	     "31m\xc2\x9d",
+	     "x" FFFD "31m" FFFD},
+	    /* Overrides of the direction, line separators, a byte order mark. */
+	    {"a\xe2\x80\xae"
+	     "b\xe2\x81\xa6"
+	     "c\xe2\x80\xa8\xef\xbb\xbf\xd8\x9c",
+	     "a" FFFD "b" FFFD "c" FFFD FFFD FFFD},
+	    /* Not UTF-8: a lone byte, an overlong form, a surrogate, too large, cut. */
+	    {"\xff", FFFD},
+	    {"\xc0\x9b", FFFD FFFD},
+	    {"\xe0\x82\x9b", FFFD FFFD FFFD},
+	    {"\xed\xa0\x80", FFFD FFFD FFFD},
+	    {"\xf4\x90\x80\x80", FFFD FFFD FFFD FFFD},
+	    {"a\xe2\x82", "a" FFFD FFFD},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf b;
@@ -154,9 +158,10 @@ static void test_table(void **state)
 	table_cell(&t, "a\x1b[2J\nb");
 	assert_int_equal(table_rows(&t), 2);
 	table_print(&t, 1, &b);
-	assert_string_equal(buf_cstr(&b), " NAME     ROWS  ERROR\n"
-					  " caf\xc3\xa9    12345  -\n"
-					  " \xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5      7  a" FFFD "[2J b\n");
+	assert_string_equal(buf_cstr(&b),
+			    " NAME     ROWS  ERROR\n"
+			    " caf\xc3\xa9    12345  -\n"
+			    " \xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5      7  a" FFFD "[2J b\n");
 	table_clear(&t);
 	buf_clear(&b);
 	table_init(&t, 2, "");
@@ -178,9 +183,9 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clean),   cmocka_unit_test(test_clean_all_bytes),
-		cmocka_unit_test(test_json),    cmocka_unit_test(test_width),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_clean),   cmocka_unit_test(test_clean_all_bytes),
+	    cmocka_unit_test(test_json),    cmocka_unit_test(test_width),
+	    cmocka_unit_test(test_numbers), cmocka_unit_test(test_table),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,13 +34,13 @@
 #define ALERT                                                                                      \
 	"{\"version\":1,\"rule\":\"lag\",\"subject\":\"machine\",\"name\":\"h1\","                 \
 	"\"severity\":\"ticket\",\"state\":\"firing\",\"since_ms\":1,\"firing_ms\":2,"             \
-	"\"resolved_ms\":0,\"flaps\":2,\"value\":\"41 s\",\"message\":\"m\","                    \
+	"\"resolved_ms\":0,\"flaps\":2,\"value\":\"41 s\",\"message\":\"m\","                      \
 	"\"next_step\":\"n\","                                                                     \
 	"\"notified\":[{\"channel\":\"oncall\",\"state\":\"firing\",\"at_ms\":3}]}"
 
 #define ORDER                                                                                      \
-	"{\"version\":1,\"type\":\"test_alert\",\"by\":\"t1\",\"created_ms\":5,"                       \
-	"\"channel\":\"oncall\",\"state\":\"failed\",\"node\":\"m1-0000000003\","                     \
+	"{\"version\":1,\"type\":\"test_alert\",\"by\":\"t1\",\"created_ms\":5,"                   \
+	"\"channel\":\"oncall\",\"state\":\"failed\",\"node\":\"m1-0000000003\","                  \
 	"\"finished_ms\":6,\"error\":{\"code\":\"channel\",\"message\":\"m\",\"position\":null}}"
 
 /* The kinds behind one face, so that each test runs over all. */
@@ -82,11 +82,11 @@ static const struct kind {
 	int (*init)(union any *d);
 	size_t max;
 } kinds[] = {
-	{COMMAND, parse_command, print_command, clear_command, init_command, COMMAND_DOCUMENT_MAX},
-	{PREFLIGHT, parse_preflight, print_preflight, clear_preflight, init_preflight,
-	 PREFLIGHT_DOCUMENT_MAX},
-	{ALERT, parse_alert, print_alert, clear_alert, init_alert, ALERT_DOCUMENT_MAX},
-	{ORDER, parse_order, print_order, clear_order, init_order, ORDER_DOCUMENT_MAX},
+    {COMMAND, parse_command, print_command, clear_command, init_command, COMMAND_DOCUMENT_MAX},
+    {PREFLIGHT, parse_preflight, print_preflight, clear_preflight, init_preflight,
+     PREFLIGHT_DOCUMENT_MAX},
+    {ALERT, parse_alert, print_alert, clear_alert, init_alert, ALERT_DOCUMENT_MAX},
+    {ORDER, parse_order, print_order, clear_order, init_order, ORDER_DOCUMENT_MAX},
 };
 enum { KINDS = 4 };
 
@@ -160,26 +160,26 @@ static void test_strict(void **state)
 		int kind;
 		const char *from, *to, *where, *part;
 	} cases[] = {
-		{0, "\"version\":1", "\"version\":2", "version", "must be 1"},
-		{0, "\"type\":\"handover\",", "", "type", "missing"},
-		{0, "\"by\"", "\"new\":1,\"by\"", "new", "not known"},
-		{0, "\"state\":\"failed\"", "\"state\":\"lost\"", "state", "none of the words"},
-		{0, "\"code\":\"no_standby\",", "", "error.code", "missing"},
-		{1, "\"version\":1", "\"version\":\"1\"", "version", "must be 1"},
-		{1, "\"type\":\"tables\"", "\"type\":\"x\"", "type", "none of the words"},
-		{1, "\"state\":\"done\",", "", "state", "missing"},
-		{1, "\"checks\":[", "\"checks\":[1,", "checks[0]", "must be an object"},
-		{1, "\"checks\":[", "\"checks\":{},\"x\":[", "checks", "must be a list"},
-		{1, "\"result\":\"failed\"", "\"result\":\"bad\"", "checks[0].result", "none of"},
-		{1, "\"source\":{", "\"source\":[],\"x\":{", "source", "null or an object"},
-		{1, "\"gtids\":true,", "", "source.gtids", "missing"},
-		{1, "\"db\":\"shop\",", "", "tables[0].db", "missing"},
-		{1, "\"truncated\":true", "\"truncated\":1", "truncated", "true or false"},
-		{1, "\"document\":null", "\"document\":\"x\"", "document", "null or an object"},
-		{2, "\"version\":1,", "", "version", "must be 1"},
-		{2, "\"severity\":\"ticket\"", "\"severity\":\"low\"", "severity", "none of"},
-		{2, "\"notified\":[", "\"notify\":[", "notified", "missing"},
-		{2, "\"at_ms\":3", "\"at_ms\":-3", "notified[0].at_ms", "out of bounds"},
+	    {0, "\"version\":1", "\"version\":2", "version", "must be 1"},
+	    {0, "\"type\":\"handover\",", "", "type", "missing"},
+	    {0, "\"by\"", "\"new\":1,\"by\"", "new", "not known"},
+	    {0, "\"state\":\"failed\"", "\"state\":\"lost\"", "state", "none of the words"},
+	    {0, "\"code\":\"no_standby\",", "", "error.code", "missing"},
+	    {1, "\"version\":1", "\"version\":\"1\"", "version", "must be 1"},
+	    {1, "\"type\":\"tables\"", "\"type\":\"x\"", "type", "none of the words"},
+	    {1, "\"state\":\"done\",", "", "state", "missing"},
+	    {1, "\"checks\":[", "\"checks\":[1,", "checks[0]", "must be an object"},
+	    {1, "\"checks\":[", "\"checks\":{},\"x\":[", "checks", "must be a list"},
+	    {1, "\"result\":\"failed\"", "\"result\":\"bad\"", "checks[0].result", "none of"},
+	    {1, "\"source\":{", "\"source\":[],\"x\":{", "source", "null or an object"},
+	    {1, "\"gtids\":true,", "", "source.gtids", "missing"},
+	    {1, "\"db\":\"shop\",", "", "tables[0].db", "missing"},
+	    {1, "\"truncated\":true", "\"truncated\":1", "truncated", "true or false"},
+	    {1, "\"document\":null", "\"document\":\"x\"", "document", "null or an object"},
+	    {2, "\"version\":1,", "", "version", "must be 1"},
+	    {2, "\"severity\":\"ticket\"", "\"severity\":\"low\"", "severity", "none of"},
+	    {2, "\"notified\":[", "\"notify\":[", "notified", "missing"},
+	    {2, "\"at_ms\":3", "\"at_ms\":-3", "notified[0].at_ms", "out of bounds"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct kind *k = &kinds[cases[i].kind];
@@ -272,17 +272,17 @@ static void test_checks(void **state)
 	struct preflight_doc d;
 	assert_int_equal(preflight_doc_init(&d), 0);
 	assert_null(preflight_doc_failed(&d));
-	assert_int_equal(preflight_doc_add(&d, "source.reachable", PREFLIGHT_OK, NULL, NULL, NULL,
-					   NULL),
-			 0);
-	assert_int_equal(preflight_doc_add(&d, "source.gtid", PREFLIGHT_WARNING, "f", "c",
-					   "a\x1b[31mb\n", "r"),
-			 0);
+	assert_int_equal(
+	    preflight_doc_add(&d, "source.reachable", PREFLIGHT_OK, NULL, NULL, NULL, NULL), 0);
+	assert_int_equal(
+	    preflight_doc_add(&d, "source.gtid", PREFLIGHT_WARNING, "f", "c", "a\x1b[31mb\n", "r"),
+	    0);
 	assert_null(preflight_doc_failed(&d));
 	assert_string_equal(d.checks[1].message, "a [31mb ");
 	struct err err = {0};
 	err_set_at(&err, -EINVAL, ERR_SOURCE_GRANT, "source.user", "no REPLICATION SLAVE");
-	assert_int_equal(preflight_doc_add_err(&d, "source.grants", PREFLIGHT_FAILED, NULL, &err), 0);
+	assert_int_equal(preflight_doc_add_err(&d, "source.grants", PREFLIGHT_FAILED, NULL, &err),
+			 0);
 	const struct preflight_check *c = preflight_doc_failed(&d);
 	assert_non_null(c);
 	assert_string_equal(c->name, "source.grants");
@@ -311,7 +311,8 @@ static void test_preflight_bounds(void **state)
 	assert_int_equal(preflight_doc_init(&d), 0);
 	for (int i = 0; i < PREFLIGHT_CHECKS_MAX; i++)
 		assert_int_equal(preflight_doc_add(&d, "source.reachable", PREFLIGHT_FAILED,
-						   "source.host", "c", wide, wide), 0);
+						   "source.host", "c", wide, wide),
+				 0);
 	int added = 0;
 	while (!d.truncated) {
 		snprintf(name, sizeof(name), "table\x01\"%d", added++);
@@ -433,19 +434,19 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_short),
-		cmocka_unit_test(test_strict),
-		cmocka_unit_test(test_unknown_members),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_command),
-		cmocka_unit_test(test_answer_has_no_document),
-		cmocka_unit_test(test_checks),
-		cmocka_unit_test(test_preflight_bounds),
-		cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_alert_id),
-		cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_short),
+	    cmocka_unit_test(test_strict),
+	    cmocka_unit_test(test_unknown_members),
+	    cmocka_unit_test(test_cut),
+	    cmocka_unit_test(test_command),
+	    cmocka_unit_test(test_answer_has_no_document),
+	    cmocka_unit_test(test_checks),
+	    cmocka_unit_test(test_preflight_bounds),
+	    cmocka_unit_test(test_marks),
+	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_alert_id),
+	    cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
