@@ -663,3 +663,35 @@ def test_a_probe_without_rights(mysql_80, shell):
     mysql_80.create_repl_user(user, grants="")
     text = shell("probe", task_document(mysql_80, include="a.*", pipe="none", user=user), status=1)
     assert "source_grant" in text and "GRANT" in text
+
+
+# ---- through the daemons
+
+
+def test_an_operator_mends_what_is_missing(cluster, mysql_80, new_database, kafka):
+    """create is refused with the GRANT; that done, it passes."""
+    cluster.server()
+    cluster.core("c1")
+    database = new_database(mysql_80)
+    mysql_80.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
+    user = unique("bare")
+    mysql_80.create_repl_user(user, grants="")
+    document = task_document(mysql_80, include=f"{database}.*", pipe=kafka, user=user)
+    refused = cluster.api.post("/tasks", document)
+    assert refused.error(422, "preflight_failed")
+    checks = {check["name"]: check for check in refused.json["checks"]}
+    assert list(checks) == NAMES
+    mysql_80.sql(grant_in(checks["source.grants"]["message"]))
+    assert cluster.api.post("/validate", document).ok().json["valid"] is True
+    cluster.create(document, start=True)
+    cluster.wait_state(document["name"], "RUNNING")
+    instance = wait_until(lambda: next((each for each in cluster.instances(document["name"])
+                                        if each["source_head"]), None), 30, "a probe")
+    assert instance["binlog_hours_left"] == pytest.approx(720, abs=1), "30 days"
+    # Its own server_id is no other replica's: an update is not refused for it.
+    fixed = changed(document, server_id=777100)
+    path = f"/tasks/{document['name']}"
+    revision = cluster.api.get(path).json["revision"]
+    cluster.api.put(path, fixed, revision=revision).ok()
+    cluster.wait_state(document["name"], "RUNNING")
+    cluster.api.put(path, {**fixed, "commit_interval_ms": 300}, revision=revision + 1).ok()
