@@ -385,3 +385,19 @@ def test_being_alerted(cluster, source, database, kafka, write, webhook):
     webhook.wait(event="resolved", rule="failed")
     wait_until(lambda: not listed("firing"), 20, "it is resolved")
     ctl("task", "delete", name, "-y", "-w").ok()
+
+
+def test_https(cluster, sandbox, write):
+    """mr-server with a certificate: --ca names its authority; without it nothing is sent."""
+    pair = sandbox.authority.server_certificate()
+    server = cluster.server(start=False, server={"tls_cert": pair.certificate, "tls_key": pair.key})
+    server.start(wait=False)
+    ctl = cluster.mrctl
+    url = {"MR_SERVER": f"https://127.0.0.1:{server.port}"}
+    wait_until(lambda: ctl("cluster", "show", "--ca", pair.ca, env=url).status == 0, 20,
+               "the server answers")
+    assert "no safe connection" in ctl("cluster", "show", env=url).failed(1).stderr
+    ctl("task", "create", write(plain("a")), "--skip-preflight", env={**url,
+                                                                      "MR_CA": str(pair.ca)}).ok()
+    plainly = {"MR_SERVER": f"http://127.0.0.1:{server.port}"}
+    assert "mrctl: " in ctl("cluster", "show", env=plainly).failed(1).stderr
