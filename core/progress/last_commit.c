@@ -30,12 +30,14 @@ struct last_commit {
 	struct zk *zk;
 	int64_t session; /* in which our node was made */
 	char instance_path[PATHS_SIZE];
+	char control_path[PATHS_SIZE];
 	int32_t instance_version;
 	bool instance_read;
 	/* lastCommit as we know it, and the seq that is in it then. */
 	bool exists;
 	int32_t version;
 	uint64_t seq;
+	int64_t mzxid;  /* of the write that was read last */
 	bool unknown;   /* a write of ours may have happened: read before the next one */
 	struct buf buf; /* what was read */
 	struct err why; /* base.lost: the error, and what may_act returns */
@@ -178,6 +180,7 @@ static int read_text(struct last_commit *l, bool *ret_exists, int32_t *ret_versi
 	}
 	*ret_exists = true;
 	*ret_version = stat.version;
+	l->mzxid = stat.mzxid;
 	return 0;
 }
 
@@ -211,10 +214,46 @@ static int unreadable(struct last_commit *l, const struct err *why, struct err *
 	return -EINVAL;
 }
 
+/*
+ * A reset above that of control as it is now, or an epoch above everything that this
+ * ensemble has counted: no instance of this tree wrote that. The tree was restored or
+ * copied, and nobody here will ever be later.
+ */
+static int check_origin(struct last_commit *l, const struct position_doc *d, struct err *err)
+{
+	struct checkpoint *c = &l->base;
+	struct control_doc control;
+	struct buf text;
+	uint64_t reset = 0;
+	buf_init(&text);
+	int rc = zk_get(l->zk, l->control_path, time_left(l), &text, NULL, err);
+	if (rc == 0 && control_doc_parse((const char *)text.data, text.len, &control, NULL) == 0) {
+		reset = control.reset;
+		control_doc_clear(&control);
+	}
+	buf_free(&text);
+	if (rc < 0 && rc != -ENOENT)
+		return failed(l, rc, err);
+	bool foreign = d->reset == c->control.reset && d->epoch > (uint64_t)l->mzxid;
+	if (d->reset <= reset && !foreign)
+		return 0;
+	char why[300];
+	snprintf(why, sizeof(why),
+		 foreign ? "lastCommit was written in another ensemble (epoch %llu): set the "
+			   "position to take it over"
+			 : "lastCommit has seen reset %llu, which control has not: set the position "
+			   "anew",
+		 (unsigned long long)(foreign ? d->epoch : d->reset));
+	return lose_because(l, -EEXIST, ERR_POSITION_CONFLICT, err, why);
+}
+
 /* Another's claim that came after ours: nothing of it may be overwritten. */
 static int outdated(struct last_commit *l, const struct position_doc *d, struct err *err)
 {
 	char text[200];
+	int rc = check_origin(l, d, err);
+	if (rc < 0)
+		return rc;
 	snprintf(text, sizeof(text),
 		 "%s has claimed the position, with reset %llu and epoch %llu; ours are %llu and "
 		 "%llu",
@@ -465,6 +504,8 @@ int last_commit_new(const struct last_commit_options *o, struct checkpoint **ret
 	int rc = checkpoint_init(c, &zookeeper_store, o->interval, err);
 	if (rc == 0)
 		rc = paths_part(o->task_path, PATHS_LAST_COMMIT, path, err);
+	if (rc == 0)
+		rc = paths_part(o->task_path, PATHS_CONTROL, l->control_path, err);
 	if (rc == 0 && (position_doc_set(&c->path, path) < 0 ||
 			position_doc_set(&c->doc.uid, o->uid) < 0 ||
 			position_doc_set(&c->doc.delivery, o->delivery) < 0 ||

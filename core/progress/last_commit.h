@@ -14,6 +14,8 @@
  *                        taken over; neither, somebody edited it by hand
  *   the answer is lost   before the next write it is read again, as above
  *   lastCommit is gone   it is made again: what we know is what it held
+ *   it was never here    a reset that control has not, or an epoch above this ensemble's
+ *                        zxids: the tree was restored or copied; a person sets the position
  *
  * last_commit_new() asks nothing of ZooKeeper and may be called from the session's thread;
  * all else is the delivering thread's.

@@ -198,6 +198,15 @@ static int parse_start(json_t *body, struct control_doc *ret, struct err *err)
 	return 0;
 }
 
+/* The reset that lastCommit has seen: in a restored tree it may be above control's. */
+static uint64_t committed_reset(const struct store_task *t)
+{
+	json_t *tree = t->last_commit ? json_loads(t->last_commit, 0, NULL) : NULL;
+	json_int_t reset = json_integer_value(json_object_get(tree, "reset"));
+	json_decref(tree);
+	return reset > 0 ? (uint64_t)reset : 0;
+}
+
 static int apply_position(void *ctx, const struct store_task *t, struct control_doc *d,
 			  struct err *err)
 {
@@ -211,7 +220,8 @@ static int apply_position(void *ctx, const struct store_task *t, struct control_
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a position");
 	d->position.start = wanted->position.start;
 	d->position.pos = wanted->position.pos;
-	d->reset++;
+	uint64_t seen = committed_reset(t);
+	d->reset = (d->reset > seen ? d->reset : seen) + 1;
 	return 0;
 }
 

@@ -232,7 +232,10 @@ def test_a_raised_reset_without_a_position_keeps_it(tree, instances):
     one.claim()
     one.run(f"save {FILE} 100 -")
     edit(tree, epoch=one.epoch + 10 ** 9)
-    assert one.fails("claim") == "EIDRM"
+    one.send("claim")
+    answer = one.answer()
+    assert answer.startswith("error EEXIST position_conflict"), answer
+    assert "another ensemble" in answer, "nobody here will ever be later: only a person helps"
     one.open(control(reset=1))
     assert one.claim() == "found kept"
     assert tree.json(COMMIT)["reset"] == 1
@@ -246,11 +249,27 @@ def test_an_order_that_is_older_than_the_position(tree, instances):
     one.claim()
     one.run(f"save {FILE} 100 -")
     edit(tree, reset=3)
+    tree.create(TASK + "/control", control(reset=3))
     one.open(control(reset=2))
     one.send("claim")
     answer = one.answer()
     assert answer.startswith("error EIDRM zk_gone")
     assert "reset 3" in answer
+
+
+def test_a_control_document_that_went_back(tree, instances):
+    """Restored or edited: lastCommit has seen a later one, and nobody will come with it."""
+    one = instances()
+    one.claim()
+    one.run(f"save {FILE} 100 -")
+    edit(tree, reset=3)
+    tree.create(TASK + "/control", control(reset=2))
+    one.open(control(reset=2))
+    one.send("claim")
+    answer = one.answer()
+    assert answer.startswith("error EEXIST position_conflict"), answer
+    assert "reset 3" in answer
+    assert tree.json(COMMIT)["pos"] == 100
 
 
 @pytest.mark.parametrize("content", ["not JSON", '{"version":1}', '{"version":7,"reset":0}'])
