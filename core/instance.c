@@ -142,6 +142,8 @@ static void control_told(void *ctx, const struct zk_watch_event *e)
 	err_clear(&i->control_err);
 	if (!e->exists || e->len == 0) {
 		/* Not created yet; or deleted, with the task or by hand. */
+		if (i->has_control && i->control.desired == CONTROL_DELETED)
+			i->released = true;
 		i->has_control = false;
 		i->control_czxid = 0;
 		read_document(i);
@@ -190,6 +192,9 @@ static void elected(void *ctx, const struct zk_election_view *view)
 		commands_start(i);
 		report_read_commit(i);
 	}
+	/* Cold: only the first keeps a node. */
+	if (view->role == ZK_ELECTION_BEHIND && i->group[0])
+		i->released = true;
 	/* A node that was lost and registered again: what runs is fenced from its lastCommit. */
 	if (i->runner && !same && !i->stopping) {
 		i->stopping = true;
@@ -515,6 +520,11 @@ void instance_free(struct instance *i)
 	free(i->name);
 	free(i->group);
 	free(i);
+}
+
+const char *instance_group(const struct instance *i)
+{
+	return i->group;
 }
 
 const char *instance_name(const struct instance *i)

@@ -34,7 +34,10 @@ struct instance_context {
 	void *ctx;
 };
 
-/* The task at `path` ("/mysql_replicator/tasks/a"). NULL: no memory. */
+/*
+ * The task at `path` ("/mysql_replicator/tasks/a"). NULL: no memory. One of a group (a cold
+ * task) releases itself when another is the first.
+ */
 struct instance *instance_new(const struct instance_context *c, const char *name,
 			      const char *group, const char *path);
 /* Its runner may have ended. */
@@ -47,6 +50,7 @@ void instance_release(struct instance *i, bool hurry);
 void instance_free(struct instance *i);
 
 const char *instance_name(const struct instance *i);
+const char *instance_group(const struct instance *i); /* "" of a hot task */
 bool instance_holds(const struct instance *i);   /* a node of ours is there */
 bool instance_runs(const struct instance *i);    /* a capture is */
 bool instance_released(const struct instance *i);

@@ -2,7 +2,8 @@
  * supervisor.c - see supervisor.h.
  *
  * The hot tasks are the children of /tasks, all of them (`*`) or those that are named; a
- * named one that is not there is registered, empty, with its name. An instance that is
+ * named one that is not there is registered, empty, with its name. The cold tasks are those
+ * that a scan of the groups (cold.h) found without an instance. An instance that is
  * released stays in the list until it has put everything away, and is freed from the loop.
  */
 #include "core/supervisor.h"
@@ -11,6 +12,7 @@
 #include "common/daemon/acl.h"
 #include "common/daemon/pages.h"
 #include "common/zk/watch.h"
+#include "core/cold.h"
 #include "core/instance.h"
 #include "core/orders.h"
 
@@ -38,6 +40,7 @@ struct supervisor {
 	struct zk *zk;
 	struct jobs *jobs;
 	struct orders *orders;
+	struct cold *cold;
 	struct pages *pages;
 	struct ring_entry *rings;
 	struct seal_opener opener;
@@ -149,6 +152,8 @@ static void arrange(struct supervisor *s)
 		return;
 	for (size_t k = 0; k < s->n; k++) {
 		const char *name = instance_name(s->list[k]);
+		if (instance_group(s->list[k])[0])
+			continue;
 		if (!instance_released(s->list[k]) && !(covers(s, name) && is_there(s, name)))
 			instance_release(s->list[k], !is_there(s, name));
 	}
@@ -175,6 +180,54 @@ static void tasks_told(void *ctx, const struct zk_watch_event *e)
 	/* Half a list would give tasks up. */
 	s->tasks_known = s->tasks.v && s->tasks.n == n;
 	arrange(s);
+}
+
+/* ---------------------------------------------------------------- cold tasks */
+
+static const char *const *groups(void *ctx, size_t *ret_n)
+{
+	const struct supervisor *s = ctx;
+	*ret_n = s->stopping || s->drained ? 0 : s->config.ngroups;
+	return s->config.groups;
+}
+
+static usec_t scan_interval(void *ctx)
+{
+	return ((struct supervisor *)ctx)->config.scan_interval;
+}
+
+static size_t cold_held(const struct supervisor *s)
+{
+	size_t n = 0;
+	for (size_t k = 0; k < s->n; k++)
+		n += instance_group(s->list[k])[0] && !instance_released(s->list[k]);
+	return n;
+}
+
+static bool wants_cold(void *ctx, const char *group, const char *task)
+{
+	const struct supervisor *s = ctx;
+	(void)group;
+	return !s->stopping && !s->drained && !find(s, task) &&
+	       cold_held(s) < (size_t)s->config.max_tasks;
+}
+
+static void cold_found(void *ctx, const char *group, const char *task)
+{
+	add(ctx, task, group);
+}
+
+/* Those that are not there any more: deleted, as the hot ones are. */
+static void cold_listed(void *ctx, const char *group, const struct zk_names *names)
+{
+	struct supervisor *s = ctx;
+	for (size_t k = 0; k < s->n; k++) {
+		bool there = strcmp(instance_group(s->list[k]), group) != 0;
+		for (size_t n = 0; !there && n < names->n; n++)
+			there = strcmp(names->v[n], instance_name(s->list[k])) == 0;
+		if (!there && !instance_released(s->list[k]))
+			instance_release(s->list[k], true);
+	}
 }
 
 /* ---------------------------------------------------------------- registering */
@@ -253,8 +306,14 @@ static void drain_told(void *ctx, const struct zk_watch_event *e)
 		return;
 	s->drained = e->exists;
 	log_info(s->drained ? "drained: giving up all tasks" : "not drained any more");
-	for (size_t k = 0; k < s->n; k++)
-		instance_leave(s->list[k], s->drained);
+	for (size_t k = 0; k < s->n; k++) {
+		if (instance_group(s->list[k])[0] && s->drained)
+			instance_release(s->list[k], false);
+		else
+			instance_leave(s->list[k], s->drained);
+	}
+	if (!s->drained && s->cold)
+		cold_scan(s->cold);
 	daemon_announce_now(s->daemon);
 }
 
@@ -290,6 +349,17 @@ static void ready(void *ctx, bool new_session)
 						      .serves = serves,
 						      .ctx = s};
 		s->orders = orders_open(&orders);
+		const struct cold_callbacks cold = {.ctx = s,
+						    .groups = groups,
+						    .interval = scan_interval,
+						    .wants = wants_cold,
+						    .found = cold_found,
+						    .listed = cold_listed};
+		s->cold = cold_open(s->daemon, &cold);
+		if (!s->orders || !s->cold)
+			log_error("no memory for orders and cold tasks");
+	} else if (s->cold) {
+		cold_scan(s->cold);
 	}
 	daemon_timer_set(s->register_timer, USEC_PER_SEC / 10);
 }
@@ -409,7 +479,12 @@ static void reload(void *ctx)
 	s->newer = config.file;
 	log_info("configuration read again");
 	arrange(s);
+	for (size_t k = 0; k < s->n; k++)
+		if (instance_group(s->list[k])[0] && !serves(s, instance_group(s->list[k])))
+			instance_release(s->list[k], false);
 	daemon_timer_set(s->register_timer, 1);
+	if (s->cold)
+		cold_scan(s->cold);
 	daemon_announce_now(s->daemon);
 }
 
@@ -469,6 +544,7 @@ static void close_all(struct supervisor *s)
 {
 	pages_close(s->pages);
 	orders_close(s->orders);
+	cold_close(s->cold);
 	for (size_t k = 0; k < s->n; k++)
 		instance_free(s->list[k]);
 	free(s->list);
