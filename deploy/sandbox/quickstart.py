@@ -1,37 +1,35 @@
-"""deploy/quickstart: from a fresh checkout to change events coming out of Kafka.
+"""deploy/quickstart: from a fresh checkout to an installation that survives a crash.
 
-Installs what building needs, builds, starts a real MariaDB and Kafka on free
-loopback ports, runs mr-core on a task, changes rows, and shows the events.
-Everything it starts ends with it; its data is in a state folder that is
-removed at the end.
+Installs what building needs, builds, starts a real MariaDB, Kafka and ZooKeeper on free
+loopback ports, two mr-core, an mr-server and an mr-monitor; creates and starts a task with
+mrctl, changes rows, shows the events; kills the core that runs the task, and shows the
+standby go on and the alert come and go. Everything it starts ends with it; its data is in
+a state folder that is removed at the end.
 """
 
 import argparse
 import contextlib
 import json
-import os
 import pathlib
-import queue
 import shutil
-import signal
-import subprocess
 import sys
-import threading
 import time
 import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 # pylint: disable=wrong-import-position
-from sandbox import Sandbox, SandboxError, build, cli, host, paths, process, steps  # noqa: E402
+from sandbox import Sandbox, SandboxError, build, cli, host, paths, steps  # noqa: E402
 from sandbox import stop_on_signals  # noqa: E402
+from sandbox.quickstart_parts import Events, Hook, Installation, private  # noqa: E402
 
-SERVERS = ("mariadb-10.11", "kafka")
+SERVERS = ("mariadb-10.11", "kafka", "zookeeper")
 PACKAGES = (*host.BUILD_PACKAGES, *host.TEST_PACKAGES, *host.CLIENT_PACKAGES,
             *host.MAVEN_PACKAGES)
-DISK_MB, MEMORY_MB = 2500, 1200
+DISK_MB, MEMORY_MB = 2500, 1500
 TASK, DATABASE, TABLE = "copy_item", "shop", "item"
 TOPIC = f"{TASK}.{DATABASE}.{TABLE}"
 EVENT_TIMEOUT = 60.0  # from a change to its event
+ALERT_TIMEOUT = 30.0
 
 SCHEMA = f"""
 CREATE DATABASE {DATABASE};
@@ -49,16 +47,18 @@ CHANGES = (
     ("u", f"UPDATE {TABLE} SET price = 1.50 WHERE name = 'blue pencil'"),
     ("d", f"DELETE FROM {TABLE} WHERE name = 'blue pencil'"),
 )
+AFTER_THE_CRASH = ("c", f"INSERT INTO {TABLE} (name, price) VALUES ('red pencil', 2.25)")
 
 
 def main() -> int:
     """Run; the exit status."""
     parser = argparse.ArgumentParser(
         prog="deploy/quickstart",
-        description="Build mysql-replicator, run it between a real MariaDB and a real Kafka "
-                    "on this machine, and show row changes as they arrive.")
+        description="Build mysql-replicator, run its daemons between a real MariaDB and a real "
+                    "Kafka on this machine, and show row changes as they arrive, a crash and "
+                    "its alert.")
     parser.add_argument("--once", action="store_true",
-                        help="end with status 0 after the first events arrived, and clean up")
+                        help="end with status 0 after all was shown, and clean up")
     parser.add_argument("--clean", action="store_true",
                         help="remove the build and all downloads, and do nothing else")
     options = parser.parse_args()
@@ -76,7 +76,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print()
-        progress.say("interrupted before the events came")
+        progress.say("interrupted before all was shown")
         return 130
 
 
@@ -98,54 +98,50 @@ def show(options, progress: steps.Progress) -> None:
         fetched()
     # A folder of this checkout's own, so that two checkouts do not meet.
     mark = zlib.crc32(str(build.CHECKOUT).encode()) & 0xffff
-    with Sandbox(paths.default_state_dir(f"quickstart-{mark:04x}"), say=progress.say) as box:
-        with progress.stage("starting MariaDB and Kafka"):
-            database, kafka = box.mariadb("10.11", start=False), box.kafka(start=False)
-            starting = steps.in_background(kafka.start)
-            database.start()
-            starting()
-            database.create_repl_user("mr", "quickstart")
-            database.sql(SCHEMA)
-            progress.say(f"MariaDB {database.version()} on {database.address}")
-            progress.say(f"Kafka {kafka.version()} on {kafka.address}")
-        with progress.stage("starting mr-core"):
-            core = _start_core(box, database, kafka)
-        with contextlib.closing(Events(kafka, core)) as events:
-            try:
-                _change_rows(database, events, progress)
-                if not options.once:
-                    _invite(box, database, kafka, core, progress)
-                    _stay(events, box, progress)
-            finally:
-                # Before its servers, so that it ends in peace: drained and saved.
-                drained = core.stop(30)
-        if not drained or core.returncode != 0:
-            raise SandboxError(f"mr-core did not stop cleanly (status {core.returncode}); "
-                               f"the end of its log:\n{core.log_tail()}")
-        progress.say("mr-core drained and stopped")
+    with contextlib.ExitStack() as stack:
+        box = stack.enter_context(Sandbox(paths.default_state_dir(f"quickstart-{mark:04x}"),
+                                          say=progress.say))
+        database, kafka, zookeeper = _start_servers(box, progress)
+        hook = stack.enter_context(contextlib.closing(Hook(progress.say)))
+        with progress.stage("starting two mr-core, an mr-server, an mr-monitor"):
+            # Ends before its servers, so that it ends in peace: drained and saved.
+            bus = stack.enter_context(Installation(box, zookeeper, hook.url, progress.say))
+            bus.start("core-1", "core-2", "server-1", "monitor-1")
+            bus.make_token()
+        events = stack.enter_context(contextlib.closing(Events(kafka.brokers, TOPIC, bus.check)))
+        _create_task(bus, database, kafka)
+        _change_rows(database, events, progress)
+        _survive_a_crash(bus, database, events, hook, progress)
+        if not options.once:
+            _invite(bus, database, kafka, progress)
+            _stay(events, box, progress)
+            return
+        bus.mrctl("task", "stop", TASK, "--wait")
+        bus.mrctl("task", "delete", TASK, "--yes", "--wait")
+    progress.say("everything stopped cleanly")
 
 
-def _change_rows(database, events, progress) -> None:
-    """Make the changes one by one, each followed by its event."""
-    for operation, statement in CHANGES:
-        progress.say(f"MariaDB> {statement};")
-        database.sql(statement, database=DATABASE)
-        _show_event(events, operation)
-    progress.say("an insert, an update and a delete came out of Kafka")
+def _start_servers(box, progress):
+    """MariaDB, Kafka and ZooKeeper at the same time."""
+    with progress.stage("starting MariaDB, Kafka and ZooKeeper"):
+        database = box.mariadb("10.11", start=False,
+                               options={"binlog_row_metadata": "FULL"})  # as is advised
+        kafka = box.kafka(start=False)
+        zookeeper = box.zookeeper(start=False)
+        starting = [steps.in_background(server.start) for server in (kafka, zookeeper)]
+        database.start()
+        for started in starting:
+            started()
+        database.create_repl_user("mr", "quickstart")
+        database.sql(SCHEMA)
+        progress.say(f"MariaDB {database.version()} on {database.address}")
+        progress.say(f"Kafka {kafka.version()} on {kafka.address}")
+        progress.say(f"ZooKeeper {zookeeper.version()} on {zookeeper.servers}")
+    return database, kafka, zookeeper
 
 
-def _invite(box, database, kafka, core, progress) -> None:
-    """Say how to play with what runs."""
-    progress.say("up; change rows yourself, and watch them arrive here:")
-    print(f"    mariadb --no-defaults --user=root --socket={database.socket} {DATABASE}\n"
-          f"    kcat -C -b {kafka.brokers} -t {TOPIC}\n"
-          f"    task document: {box.state_dir}/task.json\n"
-          f"    mr-core's log: {core.log_path}\n"
-          "Ctrl-C stops everything.", flush=True)
-
-
-def _start_core(box, database, kafka) -> process.Process:
-    """Run mr-core --standalone on a task document, as an operator would write it."""
+def _create_task(bus, database, kafka) -> None:
+    """With mrctl, from a document as an operator would write it."""
     document = {
         "version": 1,
         "name": TASK,
@@ -157,98 +153,86 @@ def _start_core(box, database, kafka) -> process.Process:
                  # Debezium's default for a DECIMAL is base64 of its digits.
                  "options": {"decimal.handling.mode": "string"}},
     }
-    path = box.state_dir / "task.json"
-    # The document holds a password: only its owner reads it.
-    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as handle:
-        json.dump(document, handle, indent=2)
-    return process.Process(
-        "mr-core", [build.core(), "--task", path, "--standalone", "--state",
-                    box.state_dir / "mr-core"], box.state_dir / "mr-core.log")
+    path = bus.folder / f"{TASK}.json"
+    private(path, json.dumps(document, indent=2) + "\n")  # it holds a password
+    bus.mrctl("task", "create", path)
+    bus.mrctl("task", "start", TASK, "--wait")
 
 
-class Events:
-    """The topic's messages, as kcat prints them, one at a time."""
-
-    def __init__(self, kafka, core):
-        self.core = core
-        self._lines = queue.SimpleQueue()
-        self._brokers = kafka.brokers
-        self._kcat = None
-
-    def next(self, timeout: float):
-        """The next change event as JSON text, None if none came in time; deletes are followed
-        by a tombstone, which is passed over."""
-        if self._kcat is None:
-            self._subscribe(timeout)
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            self.check()
-            try:
-                size, _, value = self._lines.get(timeout=0.2).partition(" ")
-            except queue.Empty:
-                continue
-            if size != "-1":
-                return value
-        return None
-
-    def check(self) -> None:
-        """An error if mr-core or kcat has ended."""
-        if not self.core.alive:
-            raise SandboxError(f"mr-core ended with status {self.core.returncode}; the end of "
-                               f"its log:\n{self.core.log_tail()}")
-        if self._kcat is not None and self._kcat.poll() is not None:
-            raise SandboxError(f"kcat ended with status {self._kcat.returncode}: "
-                               f"{self._kcat.stderr.read()[-500:]}")
-
-    def _subscribe(self, timeout: float) -> None:
-        # kcat gives up on a topic that does not exist yet, and mr-core makes it.
-        deadline = time.monotonic() + timeout
-        while not self._topic_exists():
-            self.check()
-            if time.monotonic() > deadline:
-                raise SandboxError(f"no topic {TOPIC} after {timeout:.0f} s; the end of mr-core's "
-                                   f"log:\n{self.core.log_tail()}")
-            time.sleep(0.1)
-        self._kcat = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", "kcat", "-C", "-q", "-u", "-b", self._brokers,
-             "-t", TOPIC, "-o", "beginning", "-f", "%S %s\n", "-X", "fetch.wait.max.ms=50"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for line in self._kcat.stdout:
-            self._lines.put(line.rstrip("\n"))
-
-    def _topic_exists(self) -> bool:
-        done = subprocess.run(["kcat", "-L", "-J", "-b", self._brokers, "-m", "10"],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=30, check=False)
-        if done.returncode != 0:
-            return False
-        return any(topic["topic"] == TOPIC and topic["partitions"]
-                   for topic in json.loads(done.stdout)["topics"])
-
-    def close(self) -> None:
-        """End kcat."""
-        if self._kcat is not None and self._kcat.poll() is None:
-            self._kcat.send_signal(signal.SIGKILL)
-            self._kcat.wait(10)
+def _change_rows(database, events, progress) -> None:
+    """Make the changes one by one, each followed by its event."""
+    for operation, statement in CHANGES:
+        _change(database, statement, progress)
+        _show_event(events, operation)
+    progress.say("an insert, an update and a delete came out of Kafka")
 
 
-def _show_event(events, operation: str) -> None:
-    """Wait for the next event, print it, and see that it is the one of `operation`."""
-    value = events.next(EVENT_TIMEOUT)
-    if value is None:
-        raise SandboxError(f"no event within {EVENT_TIMEOUT:.0f} s; the end of mr-core's log:\n"
-                           f"{events.core.log_tail()}")
-    print(value, flush=True)
-    try:
-        got = json.loads(value).get("op")
-    except (ValueError, AttributeError):
-        raise SandboxError("that message is not a change event in JSON") from None
-    if got != operation:
-        raise SandboxError(f"that event says op {got!r}, and {operation!r} was expected")
+def _change(database, statement: str, progress) -> None:
+    progress.say(f"MariaDB> {statement};")
+    database.sql(statement, database=DATABASE)
+
+
+def _survive_a_crash(bus, database, events, hook, progress) -> None:
+    """Kill the core that runs the task: the standby goes on, on-call hears of it, and again
+    when the core is back."""
+    victim = bus.running_on(TASK)
+    if not victim:
+        raise SandboxError(f"no core runs {TASK}")
+    progress.say(f"kill -9 {victim}, which runs {TASK}")
+    killed = time.monotonic()
+    bus.kill(victim)
+    operation, statement = AFTER_THE_CRASH
+    _change(database, statement, progress)
+    _show_event(events, operation, again=True)
+    progress.say(f"{time.monotonic() - killed:.1f} s after the kill the standby delivered it "
+                 "(at_least_once: what was not saved yet came again)")
+    bus.mrctl("task", "list")
+    hook.wait("firing", "machine_gone", ALERT_TIMEOUT)
+    hook.wait("firing", "no_standby", ALERT_TIMEOUT)
+    progress.say(f"starting {victim} again")
+    bus.start(victim)
+    hook.wait("resolved", "machine_gone", ALERT_TIMEOUT)
+    hook.wait("resolved", "no_standby", ALERT_TIMEOUT)
+    progress.say("the alerts fired and were resolved")
+
+
+def _show_event(events, operation: str, again: bool = False) -> None:
+    """Wait for the next event, print it, and see that it is the one of `operation`.
+
+    With `again`, events that were shown before may come in front of it: at_least_once.
+    """
+    deadline = time.monotonic() + EVENT_TIMEOUT
+    while True:
+        value = events.next(max(0.0, deadline - time.monotonic()))
+        if value is None:
+            raise SandboxError(f"no event within {EVENT_TIMEOUT:.0f} s")
+        print(value, flush=True)
+        try:
+            event = json.loads(value)
+            got = event["op"]
+        except (ValueError, TypeError, KeyError):
+            raise SandboxError("that message is not a change event in JSON") from None
+        if got == operation and (not again or event["after"]["name"] == "red pencil"):
+            return
+        if not again:
+            raise SandboxError(f"that event says op {got!r}, and {operation!r} was expected")
+
+
+def _invite(bus, database, kafka, progress) -> None:
+    """Say how to play with what runs."""
+    progress.say("up; change rows yourself, and watch them arrive here:")
+    print(f"    mariadb --no-defaults --user=root --socket={database.socket} {DATABASE}\n"
+          f"    kcat -C -b {kafka.brokers} -t {TOPIC}\n"
+          "and operate it, in another terminal:\n"
+          f"    export MR_SERVER={bus.url} MR_TOKEN=$(cat {bus.token_path})\n"
+          f"    PATH={build.program('mrctl').parent}:$PATH\n"
+          f"    mrctl task list\n"
+          f"    mrctl task why {TASK}\n"
+          f"    mrctl task handover {TASK} --wait\n"
+          f"    mrctl machine list\n"
+          f"    mrctl alert list\n"
+          f"logs, configurations, the task's document: {bus.folder}\n"
+          "Ctrl-C stops everything.", flush=True)
 
 
 def _stay(events, box, progress) -> None:
