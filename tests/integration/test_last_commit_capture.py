@@ -339,6 +339,29 @@ def test_an_edit_by_hand_fails_the_task(cluster, counted):
     assert cluster.tree.json(path)["seq"] > document["seq"] + 50
 
 
+def test_a_lastcommit_that_knows_more_than_control(cluster, counted, mysql_80):
+    """A tree that was restored in part: FAILED, and setting the position mends it."""
+    cluster.server()
+    cluster.core("c1")
+    counted.create()
+    counted.add(2)
+    counted.arrived()
+    path = cluster.path(counted.name, "lastCommit")
+    wait_until(lambda: cluster.tree.json(path)["seq"] >= 2, 10, "a position")
+    cluster.tree.set(path, {**cluster.tree.json(path), "reset": 9})
+    counted.add()
+    failed = cluster.wait_state(counted.name, "FAILED")
+    assert failed["error"]["code"] == "position_conflict"
+    cluster.mrctl("task", "restart", counted.name).ok()
+    time.sleep(2)
+    cluster.wait_state(counted.name, "FAILED")
+    cluster.api.put(f"/tasks/{counted.name}/position", {"start": {"gtid": mysql_80.gtid()}}).ok()
+    cluster.wait_state(counted.name, "RUNNING")
+    counted.add()
+    counted.arrived()
+    assert cluster.tree.json(path)["reset"] == 10
+
+
 @pytest.mark.sanitize
 def test_a_core_without_zookeeper(cluster, counted, proxy):
     """For longer than its session: it stops in time, and comes back by itself; all rows come,
