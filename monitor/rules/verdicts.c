@@ -239,8 +239,12 @@ void rules_machine(const struct machine_facts *facts, const struct rule_setting 
 	if (!setting->enabled || !facts->gone || facts->gone_for > setting->threshold)
 		return;
 	value(ret, rules_span(facts->gone_for, span));
-	holds(ret, "The mr-core %s has been gone for %s without a clean stop; it had %u tasks, which "
-		   "their standbys run now.", facts->hostname, span, facts->held);
+	char tasks[80] = "";
+	if (facts->held > 0)
+		snprintf(tasks, sizeof(tasks), "; it had %u task%s, for the standbys to run now",
+			 facts->held, facts->held == 1 ? "" : "s");
+	holds(ret, "The mr-core %s has been gone for %s without a clean stop%s.", facts->hostname, span,
+	      tasks);
 	next_step(ret, "Look at the machine, and there at: systemctl status mr-core. If it was taken "
 		       "away for good, this ends by itself %s after it went",
 		  rules_span(setting->threshold, bound));

@@ -7,6 +7,7 @@ import pytest
 
 from harness.cluster import ROOT
 from harness.played import Stage, fill, now_ms, position
+from harness.tasks import task_document
 from harness.waiting import wait_until
 
 FAST = {"interval": "200ms"}
@@ -494,3 +495,42 @@ def test_five_thousand_tasks(new_cluster, zookeeper, monitor, webhook):
     assert len(webhook.taken()) == 2, webhook.taken()
     assert daemon.memory() < 100 << 20
     assert took < 3
+
+
+@pytest.mark.sanitize
+def test_real_cores(cluster, mariadb_1011, new_database, monitor, webhook):
+    """Of what a kill -9 does to real tasks on-call hears, of a clean stop only that the standby
+    is missing."""
+    database = new_database(mariadb_1011)
+    mariadb_1011.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
+    cluster.server()
+    cores = [cluster.core(name) for name in ("c1", "c2")]
+    daemon = monitor(cluster, **{"rule.machine_gone": {"for": "0"},
+                                 "rule.no_running": {"for": "10s"}})
+    name = cluster.create(task_document(mariadb_1011, include=f"{database}.t", pipe="none"),
+                          start=True)
+    dead = cluster.wait_state(name, "RUNNING")["hostname"]
+    # It may have been alone for a moment while it was made.
+    wait_until(lambda: len(cluster.instances(name)) == 2, 20, "a standby")
+    looked(daemon, 6)
+    wait_until(lambda: daemon.metric("mr_alerts", rule="no_standby", state="firing") == 0, 20,
+               "all is well")
+    before = len(webhook.taken())
+    cluster.daemon(dead).kill()
+    body = webhook.wait(event="firing", rule="machine_gone")
+    assert body["name"] == dead, body["message"]
+    cluster.wait_state(name, "RUNNING", not_on=dead)
+    wait_until(lambda: [each for each in webhook.taken(event="firing", rule="no_standby")
+                        if each in webhook.taken()[before:]], 20, "no standby")
+    cluster.daemon(dead).start()
+    assert webhook.wait(event="resolved", rule="machine_gone")["name"] == dead
+    wait_until(lambda: daemon.metric("mr_alerts", rule="no_standby", state="firing") == 0, 20,
+               "all is well again")
+    before = len(webhook.taken())
+    for core in cores:
+        if core.name != dead:
+            assert core.end() == 0
+    wait_until(lambda: [each for each in webhook.taken()[before:]
+                        if each["rule"] == "no_standby"], 20, "no standby")
+    looked(daemon, 5)
+    assert {each["rule"] for each in webhook.taken()[before:]} == {"no_standby"}

@@ -290,7 +290,12 @@ static void machines(void **state)
 	struct verdict v;
 	rules_machine(&f, &setting, &v);
 	assert_int_equal(v.state, VERDICT_HOLDS);
-	assert_non_null(strstr(v.message, "h1 has been gone for 1 min 30 s"));
+	assert_string_equal(v.message, "The mr-core h1 has been gone for 1 min 30 s without a clean "
+				       "stop; it had 7 tasks, for the standbys to run now.");
+	f.held = 0;
+	rules_machine(&f, &setting, &v);
+	assert_string_equal(v.message, "The mr-core h1 has been gone for 1 min 30 s without a clean "
+				       "stop.");
 	f.gone_for = setting.threshold + 1;
 	rules_machine(&f, &setting, &v);
 	assert_int_equal(v.state, VERDICT_CLEAR);
