@@ -39,6 +39,9 @@ int source_fail(struct source *s, struct err *err, const char *doing)
 {
 	if (source_stopped(s))
 		return err_set(err, -EINTR, ERR_SOURCE_LOST, "%s: stopped on request", s->name);
+	if (s->timed_out && s->limit && clock_boot() >= s->limit)
+		return err_set(err, -ETIMEDOUT, ERR_SOURCE_SILENT,
+			       "%s: no answer in the time that there was, while %s", s->name, doing);
 	if (s->timed_out)
 		return err_set(err, -ETIMEDOUT, ERR_SOURCE_SILENT,
 			       "%s: no answer within %.1f s while %s", s->name,
