@@ -45,13 +45,15 @@ static void put_labels(struct metrics *m, va_list labels)
 		buf_putc(m->out, '}');
 }
 
-/* Not json_put_double(): there NaN and infinities are null. */
+/* Not json_put_double() alone: there NaN and infinities are null, and 3 is 3.0. */
 static void put_double(struct buf *out, double v)
 {
 	if (__builtin_isnan(v))
 		buf_lit(out, "NaN");
 	else if (__builtin_isinf(v))
 		buf_puts(out, v < 0 ? "-Inf" : "+Inf");
+	else if (v > -1e15 && v < 1e15 && v == (double)(int64_t)v)
+		json_put_i64(out, (int64_t)v);
 	else
 		json_put_double(out, v);
 }
@@ -118,7 +120,7 @@ void metrics_histogram(struct metrics *m, const struct metrics_histogram *h, con
 		total += atomic_load_explicit(&h->counts[i], memory_order_relaxed);
 		buf_printf(m->out, "%s_bucket{%s%sle=\"", m->name, text, label ? "," : "");
 		if (i < h->n)
-			json_put_double(m->out, h->bounds[i]);
+			put_double(m->out, h->bounds[i]);
 		else
 			buf_lit(m->out, "+Inf");
 		buf_printf(m->out, "\"} %llu\n", (unsigned long long)total);
@@ -126,7 +128,7 @@ void metrics_histogram(struct metrics *m, const struct metrics_histogram *h, con
 	const char *open = label ? "{" : "", *close = label ? "}" : "";
 	uint64_t sum = atomic_load_explicit(&h->sum_usec, memory_order_relaxed);
 	buf_printf(m->out, "%s_sum%s%s%s ", m->name, open, text, close);
-	json_put_double(m->out, (double)sum / (double)USEC_PER_SEC);
+	put_double(m->out, (double)sum / (double)USEC_PER_SEC);
 	/* The count is that of the buckets above, so that a page never contradicts itself. */
 	buf_printf(m->out, "\n%s_count%s%s%s %llu\n", m->name, open, text, close,
 		   (unsigned long long)total);

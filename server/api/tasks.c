@@ -90,7 +90,7 @@ void api_tasks_create(struct call *call)
 		rc = request_query_flag(&call->query, "start", &start, &err);
 	if (rc == 0)
 		rc = api_task_from_body(call, NULL, body, &c.task, &err);
-	if (rc == 0)
+	if (rc == 0 && !skip) /* else the creation itself says so */
 		rc = check_free(call, c.task, &err);
 	if (rc == 0)
 		rc = prepare(call, &c, skip, &err);
