@@ -330,6 +330,12 @@ static void close_all(struct monitor *m)
 	free(m->heartbeats);
 }
 
+static void describe(void *ctx, struct machine_doc *doc)
+{
+	const struct monitor *m = ctx;
+	(void)!report_set(&doc->listen, m->config->metrics_listen);
+}
+
 int monitor_run(const struct monitor_config *config)
 {
 	struct monitor m = {.config = config, .away_since = clock_boot()};
@@ -341,7 +347,11 @@ int monitor_run(const struct monitor_config *config)
 		.hostname = config->hostname,
 		.secrets_dir = config->secrets_dir,
 		.config = config->file,
-		.callbacks = {.ctx = &m, .ready = ready, .session = session_changed, .stop = stop},
+		.callbacks = {.ctx = &m,
+			      .ready = ready,
+			      .session = session_changed,
+			      .stop = stop,
+			      .describe = describe},
 	};
 	name_servers(config_string(config->file, "zookeeper", "servers"), m.servers);
 	m.now = m.round_at = clock_boot();
