@@ -1,9 +1,10 @@
 /*
- * orders_fuzz.c - command, preflight and alert documents from any text: what is accepted
+ * orders_fuzz.c - command, preflight, alert and order documents from any text: what is accepted
  * prints to a document that is accepted and prints the same.
  */
 #include "common/contract/alert.h"
 #include "common/contract/command.h"
+#include "common/contract/order.h"
 #include "common/contract/preflight.h"
 
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static void check(bool holds)
 		abort();
 }
 
-/* The three kinds have the same four functions. */
+/* The kinds have the same four functions. */
 #define TRY(noun)                                                                                  \
 	static void try_##noun(const uint8_t *data, size_t size)                                   \
 	{                                                                                          \
@@ -42,6 +43,7 @@ static void check(bool holds)
 TRY(command)
 TRY(preflight)
 TRY(alert)
+TRY(order)
 
 /* Any text makes an id that is a name for a node, and the same one each time. */
 static void try_id(const uint8_t *data, size_t size)
@@ -61,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_command(data, size);
 	try_preflight(data, size);
 	try_alert(data, size);
+	try_order(data, size);
 	try_id(data, size);
 	return 0;
 }
