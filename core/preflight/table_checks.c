@@ -76,6 +76,17 @@ static int note_keyed(void *ctx, const struct inspect_table *t)
 	return 0;
 }
 
+/* Which of them have a primary key. A server with very many tables may not tell in time. */
+static void find_keys(struct preflight *p, struct finding *f)
+{
+	struct err e = {0};
+	if (p->ntables == 0 || inspect_keyed_tables(p->source, note_keyed, p, &e) == 0)
+		return;
+	finding_err(f, PREFLIGHT_WARNING, &e);
+	for (size_t i = 0; i < p->ntables; i++)
+		p->tables[i].keyed = true; /* not known: nothing is said of it */
+}
+
 /* Names for a message: the first few, and how many there are. */
 struct names {
 	struct buf text;
@@ -163,11 +174,6 @@ void table_checks(struct preflight *p)
 	finding_init(&f, "tables.include");
 	/* Patterns may name tables of the servers' own databases. */
 	int rc = inspect_tables(p->source, p->task->tables.ninclude > 0, add_matched, p, &e);
-	if (rc == 0) {
-		if (p->ntables)
-			qsort(p->tables, p->ntables, sizeof(*p->tables), by_name);
-		rc = inspect_keyed_tables(p->source, note_keyed, p, &e);
-	}
 	if (rc == -ENOMEM)
 		p->oom = true;
 	if (rc < 0) {
@@ -175,6 +181,9 @@ void table_checks(struct preflight *p)
 		p->ntables = 0;
 	} else {
 		p->tables_known = true;
+		if (p->ntables)
+			qsort(p->tables, p->ntables, sizeof(*p->tables), by_name);
+		find_keys(p, &f);
 		check_match(p, &f);
 	}
 	finding_put(p, "tables.match", &f);
