@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { POLL_MS = 250, ORDER_POLL_MS = 100 };
+enum { POLL_MS = 250, ORDER_POLL_MS = 100, SETTLED_S = 3 };
 
 const json_t *wait_holder(const json_t *task)
 {
@@ -20,6 +20,16 @@ const json_t *wait_holder(const json_t *task)
 	return json_array_get(instances, 0);
 }
 
+/* Whether a state is what `desired` wants, or on its way there. */
+static bool follows(const char *state, const char *desired)
+{
+	if (strcmp(desired, "paused") == 0)
+		return strcmp(state, "PAUSED") == 0;
+	if (strcmp(desired, "running") == 0)
+		return strcmp(state, "PAUSED") != 0 && strcmp(state, "STOPPED") != 0;
+	return strcmp(state, "STOPPED") == 0;
+}
+
 void wait_remember(const json_t *task, struct wait_before *ret)
 {
 	const json_t *holder = wait_holder(task);
@@ -27,6 +37,8 @@ void wait_remember(const json_t *task, struct wait_before *ret)
 	snprintf(ret->run, sizeof(ret->run), "%s", cli_text(holder, "run"));
 	snprintf(ret->state, sizeof(ret->state), "%s", cli_text(holder, "state"));
 	ret->since_ms = cli_number(holder, "since_ms");
+	ret->unsettled =
+	    holder && !follows(ret->state, cli_text(json_object_get(task, "control"), "desired"));
 }
 
 int wait_prepare(struct cli *cli, const char *task, struct wait_before *ret)
@@ -122,7 +134,8 @@ void wait_look(const struct wait_order *order, const json_t *task, struct wait_s
 	const char *desired = cli_text(json_object_get(task, "control"), "desired");
 	describe(task, holder, ret);
 	ret->verdict = WAIT_NOT_YET;
-	if (reached(order, task, holder)) {
+	bool old = order->before.unsettled && !order->settled && !is_new(order, holder);
+	if (reached(order, task, holder) && !old) {
 		ret->verdict = WAIT_DONE;
 	} else if (strcmp(desired, desired_for(order->goal)) != 0) {
 		ret->verdict = WAIT_NEVER;
@@ -190,13 +203,15 @@ static int look(struct cli *cli, const struct wait_order *order, const char *pat
 
 int wait_until(struct cli *cli, const struct wait_order *order)
 {
-	usec_t end = clock_boot() + cli->timeout;
+	usec_t begin = clock_boot(), end = begin + cli->timeout;
+	struct wait_order looked = *order;
 	char now[sizeof(((struct wait_sight *)0)->now)] = "";
 	struct buf path;
 	buf_init(&path);
 	cli_task_path(&path, order->task, "");
 	int status;
-	while ((status = look(cli, order, buf_cstr(&path), now, sizeof(now))) < 0) {
+	while ((status = look(cli, &looked, buf_cstr(&path), now, sizeof(now))) < 0) {
+		looked.settled = clock_boot() - begin >= SETTLED_S * USEC_PER_SEC;
 		if (clock_boot() >= end) {
 			status = in_vain(order, now, true);
 			break;

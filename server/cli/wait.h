@@ -29,6 +29,7 @@ struct wait_before {
 	char run[WAIT_TEXT];
 	char state[16];
 	int64_t since_ms;
+	bool unsettled; /* it was another than the order before this one wanted */
 };
 
 struct wait_order {
@@ -37,6 +38,12 @@ struct wait_order {
 	struct wait_before before;
 	int64_t revision;
 	int64_t reset;
+	/*
+	 * Longer ago than an instance takes to act and report. Until then a report that was
+	 * there before counts only if that one was settled: `stop` and at once `start --wait`
+	 * must not take the RUNNING of before the stop for its own.
+	 */
+	bool settled;
 };
 
 enum wait_verdict { WAIT_NOT_YET, WAIT_DONE, WAIT_NEVER };

@@ -261,6 +261,12 @@ def test_the_life_of_a_task(cluster, source, database, kafka, bus, write):
     source.sql(f"INSERT INTO {database}.item VALUES (2, 'two')")
     bus.collect(topic, count=2)
 
+    # Told to stop and at once to start: RUNNING is that after the stop.
+    ctl("task", "stop", name).ok()
+    ctl("task", "start", name, "--wait").ok()
+    source.sql(f"INSERT INTO {database}.item VALUES (20, 'twenty')")
+    bus.collect(topic, count=3)
+
     # Restarted: another run.
     def run():
         return next(each["run"] for each in ctl("task", "show", name, "-o", "json").json["instances"]
@@ -273,7 +279,7 @@ def test_the_life_of_a_task(cluster, source, database, kafka, bus, write):
     assert "PAUSED" in ctl("task", "pause", name, "--wait").ok().stdout
     source.sql(f"INSERT INTO {database}.item VALUES (3, 'three')")
     assert "RUNNING" in ctl("task", "resume", name, "--wait").ok().stdout
-    bus.collect(topic, count=3)
+    bus.collect(topic, count=4)
 
     # Stopped, changed, started: the other table from now on too.
     assert "STOPPED" in ctl("task", "stop", name, "--wait").ok().stdout

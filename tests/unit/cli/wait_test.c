@@ -59,6 +59,17 @@ static void test_verdicts(void **state)
 	     TASK("running", I("a", "RUNNING", "5", ""))},
 	    {WAIT_GONE, WAIT_NEVER, TASK("running", ""),
 	     TASK("running", I("a", "RUNNING", "5", ""))},
+	    /* Told to stop and at once to start: the report of before says nothing yet. */
+	    {WAIT_RUNNING, WAIT_NOT_YET, TASK("stopped", I("a", "RUNNING", "5", "r1")),
+	     TASK("running", I("a", "RUNNING", "5", "r1"))},
+	    {WAIT_RUNNING, WAIT_DONE, TASK("stopped", I("a", "RUNNING", "5", "r1")),
+	     TASK("running", I("a", "RUNNING", "7", "r2"))},
+	    {WAIT_STOPPED, WAIT_NOT_YET, TASK("running", I("a", "STOPPED", "5", "")),
+	     TASK("stopped", I("a", "STOPPED", "5", ""))},
+	    {WAIT_STOPPED, WAIT_DONE, TASK("stopped", I("a", "STOPPED", "5", "")),
+	     TASK("stopped", I("a", "STOPPED", "5", ""))},
+	    {WAIT_RUNNING, WAIT_DONE, TASK("running", I("a", "RUNNING", "5", "r1")),
+	     TASK("running", I("a", "RUNNING", "5", "r1"))},
 	    /* Restarted: the same run is not it. */
 	    {WAIT_NEW_RUN, WAIT_NOT_YET, TASK("running", I("a", "RUNNING", "1", "r1")),
 	     TASK("running", I("a", "RUNNING", "1", "r1"))},
@@ -110,6 +121,16 @@ static void test_verdicts(void **state)
 static void test_numbers(void **state)
 {
 	(void)state;
+	/* After a while what stands there is what there is. */
+	json_t *was = load(TASK("stopped", I("a", "RUNNING", "5", "r1")));
+	json_t *is = load(TASK("running", I("a", "RUNNING", "5", "r1")));
+	struct wait_order late = {.goal = WAIT_RUNNING, .settled = true};
+	struct wait_sight seen;
+	wait_remember(was, &late.before);
+	wait_look(&late, is, &seen);
+	assert_int_equal(seen.verdict, WAIT_DONE);
+	json_decref(was);
+	json_decref(is);
 	json_t *task = load(TASK("running", I("a", "RUNNING", "2", "r")));
 	struct wait_sight sight;
 	struct wait_order order = {.goal = WAIT_REVISION, .revision = 2};
