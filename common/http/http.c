@@ -196,10 +196,8 @@ static enum MHD_Result whole(struct http_request *r)
 	if (r->step == HTTP_REFUSED)
 		return http_send(r);
 	http_phase_set(r, HTTP_HANDLED);
-	if (h->o.threads) {
-		http_workers_take(r);
-		return r->step == HTTP_READY ? http_send(r) : MHD_YES;
-	}
+	if (h->o.threads)
+		return http_workers_take(r) ? MHD_YES : http_send(r);
 	h->o.handler(h->o.ctx, r, &r->answer);
 	return http_send(r);
 }

@@ -47,7 +47,8 @@ struct http_request {
 	struct MHD_Connection *mhd;
 	struct http_connection *connection;
 	struct http_request *next; /* in the queue */
-	enum http_step step;
+	/* What a worker wrote before READY is seen by the library's thread after it. */
+	_Atomic enum http_step step;
 	char *path;  /* the request target up to the '?' */
 	char *query; /* in the same memory */
 	const char *method;
@@ -92,8 +93,11 @@ int http_listen(struct http *h, struct err *err) MR_MUST_CHECK;
 int http_workers_start(struct http *h, struct err *err) MR_MUST_CHECK;
 /* What waits in the queue is answered 503; waits for what is in a handler. */
 void http_workers_end(struct http *h);
-/* The library's thread: hands the request to a worker, or answers 503. */
-void http_workers_take(struct http_request *r);
+/*
+ * The library's thread: hands the request to a worker, who may have answered it when this
+ * returns; or sets the answer 503 and returns false.
+ */
+bool http_workers_take(struct http_request *r);
 /* Shuts down the connections that take too long; at most twice a second. */
 void http_sweep(struct http *h);
 void http_phase_set(struct http_request *r, enum http_phase phase);

@@ -80,7 +80,7 @@ static void *keep(void *arg)
 	return NULL;
 }
 
-void http_workers_take(struct http_request *r)
+bool http_workers_take(struct http_request *r)
 {
 	struct http *h = r->http;
 	r->step = HTTP_WAITING;
@@ -99,10 +99,10 @@ void http_workers_take(struct http_request *r)
 	}
 	pthread_mutex_unlock(&h->lock);
 	if (taken)
-		return;
+		return true;
 	http_answer_kind(&r->answer, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_HTTP_BUSY);
 	http_answer_header(&r->answer, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-	r->step = HTTP_READY;
+	return false;
 }
 
 /* The next request; NULL: there is none and there will be none. */
