@@ -7,6 +7,7 @@
 #include "core/instance_priv.h"
 
 #include "common/contract/errors.h"
+#include "common/daemon/acl.h"
 #include "common/os/log.h"
 
 #include <errno.h>
@@ -214,7 +215,7 @@ static void register_node(struct instance *i)
 						      .name = i->c->hostname,
 						      .data = b.data,
 						      .len = b.len,
-						      .acl = NULL};
+						      .acl = &acl_core};
 		i->election = zk_election_start(i->zk, &o, elected, i);
 	}
 	buf_free(&b);
@@ -416,8 +417,9 @@ void instance_step(struct instance *i)
 		i->stopping = true;
 		runner_stop(i->runner, step.hurry || i->hurry);
 	}
-	if (!step.node && i->election && !i->runner && !i->accounting.pending &&
-	    !i->handover[0]) {
+	/* First what is being written; but a process that ends waits for no ZooKeeper. */
+	bool writing = (i->accounting.pending || i->handover[0]) && !i->released;
+	if (!step.node && i->election && !i->runner && !writing) {
 		give_up_node(i);
 		if (i->line_end && i->back_off_until < clock_boot() + LINE_END_MS * USEC_PER_MSEC)
 			i->back_off_until = clock_boot() + LINE_END_MS * USEC_PER_MSEC;

@@ -9,6 +9,7 @@
 #include "core/instance_priv.h"
 
 #include "common/contract/errors.h"
+#include "common/daemon/acl.h"
 #include "common/os/log.h"
 
 #include <errno.h>
@@ -71,7 +72,8 @@ static void write_with(struct instance *i, zk_reply_fn *fn)
 					    i->status_version, fn, i);
 	} else {
 		const struct zk_create create = {
-			.path = i->status_path, .data = b.data, .len = b.len, .kind = ZK_PERSISTENT};
+			.path = i->status_path, .data = b.data, .len = b.len, .kind = ZK_PERSISTENT,
+			.acl = &acl_core};
 		i->status_op = zk_create_async(i->zk, &create, fn, i);
 	}
 	buf_free(&b);

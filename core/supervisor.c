@@ -69,6 +69,9 @@ static struct instance *find(const struct supervisor *s, const char *name)
 	return NULL;
 }
 
+static void arrange(struct supervisor *s);
+
+/* A named task that was deleted is not registered again before a restart or a reload. */
 static usec_t sweep(void *ctx)
 {
 	struct supervisor *s = ctx;
@@ -87,8 +90,8 @@ static usec_t sweep(void *ctx)
 	s->n = kept;
 	if (s->stopping && s->n == 0)
 		daemon_quit(s->daemon);
-	else if (missing && !s->stopping && s->register_timer)
-		daemon_timer_set(s->register_timer, 1);
+	else if (missing)
+		arrange(s);
 	return 0;
 }
 
@@ -460,8 +463,13 @@ static void reload(void *ctx)
 	struct supervisor *s = ctx;
 	struct core_config config;
 	struct err err = {0};
-	if (core_config_load(s->config_path, &config, &err) < 0 ||
-	    load_ring(s, &config, &err) < 0) {
+	int rc = core_config_load(s->config_path, &config, &err);
+	if (rc == 0) {
+		rc = load_ring(s, &config, &err);
+		if (rc < 0)
+			core_config_free(&config);
+	}
+	if (rc < 0) {
 		log_err(LOG_LEVEL_ERROR, "the new configuration is not valid, the old one stays",
 			&err);
 		return;

@@ -258,6 +258,12 @@ def test_named_tasks_are_registered(cluster, source, table, kafka):
                                                            f"tasks = {name}, {other}"))
     core.signal(signal.SIGHUP)
     cluster.wait_state(other, "STOPPED")
+    # Deleted it stays deleted: it is not registered anew at once.
+    cluster.api.delete(f"/tasks/{name}").ok()
+    wait_until(lambda: cluster.api.get(f"/tasks/{name}").status == 404, 20, "it is gone")
+    table.add()
+    assert cluster.tree.get(f"{ROOT}/names/{name}") is None
+    assert cluster.instances(other)[0]["state"] == "STOPPED"
 
 
 def test_what_a_core_says_of_itself(cluster, task, table):

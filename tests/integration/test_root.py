@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from harness.cluster import ROOT
-from harness.tree import TreeError
+from harness.cluster import ROOT, program
+from harness.tasks import task_document
+from harness.tree import Tree, TreeError
 from harness.waiting import wait_until
 
 
@@ -106,6 +107,53 @@ def test_a_wrong_identity_waits_and_says_so(zookeeper, new_cluster):
     assert other.get("/readyz").status == 503
     assert other.get("/healthz").status == 200
     assert "canary" not in other.log
+
+
+def test_an_identity_for_each_daemon(zookeeper, new_cluster, pool, new_database, kafka, bus):
+    """Three passwords: the installation works, and each sees what is its own."""
+    cluster = new_cluster(zookeeper)
+    source = pool.get("mariadb-10.11")
+    database = new_database(source)
+    identities, auth = {}, {}
+    for role in ("core", "server", "monitor"):
+        cluster.write_private(cluster.secrets_dir / f"zk-{role}", f"{role}:canary-{role}\n")
+        done = cluster.run(program("mr-server"), "identity", stdin=f"{role}:canary-{role}\n").ok()
+        identities[f"{role}_identity"] = done.stdout.split()[-1]
+    for role in ("core", "server", "monitor"):
+        auth[role] = {"auth": f"file:zk-{role}", **identities}
+    cluster.server(zookeeper=auth["server"])
+    cluster.core("c1", zookeeper=auth["core"])
+    cluster.monitor(zookeeper=auth["monitor"])
+    cluster.tree.auth = "server:canary-server"
+    source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
+    task = cluster.create(task_document(source, include=f"{database}.t", pipe=kafka), start=True)
+    source.sql(f"INSERT INTO {database}.t VALUES (1)")
+    assert len(bus.collect(f"{task}.{database}.t", count=1)) == 1
+    cluster.core("c2", zookeeper=auth["core"])
+    cluster.wait_state(task, "STANDBY", on="c2")
+    cluster.daemon("c1").kill()
+    cluster.wait_state(task, "RUNNING", on="c2")
+    document = cluster.api.get(f"/tasks/{task}").ok().json
+    cluster.api.put(f"/tasks/{task}", document["document"], revision=document["revision"]).ok()
+    cluster.wait_state(task, "RUNNING", on="c2")
+    # The world sees nothing; core and monitor see no tokens, and write no control.
+    token = cluster.tree.children(f"{ROOT}/tokens")[0]
+    for who, may_read_task in (("", False), ("core:canary-core", True),
+                               ("monitor:canary-monitor", True)):
+        other = Tree(zookeeper.servers, cluster.chroot, who)
+        with pytest.raises(TreeError):
+            other.get(f"{ROOT}/tokens/{token}")
+        with pytest.raises(TreeError):
+            other.set(cluster.path(task, "control"), b"{}")
+        if may_read_task:
+            assert other.get(cluster.path(task))
+        else:
+            with pytest.raises(TreeError):
+                other.get(cluster.path(task))
+    cluster.api.delete(f"/tasks/{task}").ok()
+    wait_until(lambda: cluster.api.get(f"/tasks/{task}").status == 404, 20, "it is gone")
+    for each in cluster.daemons:
+        assert "canary" not in each.log
 
 
 def test_tls_to_zookeeper_is_refused_where_the_library_has_none(cluster):
