@@ -140,7 +140,7 @@ void cli_tell(const struct cli *cli, const struct cli_answer *a, const struct er
 	if (json_array_size(checks) > 0) {
 		struct buf out;
 		buf_init(&out);
-		cli_put_checks(checks, &out);
+		cli_put_checks(checks, false, &out);
 		fprintf(stderr, "%s", buf_cstr(&out));
 		buf_free(&out);
 	}

@@ -64,8 +64,8 @@ int cli_print_json(const struct cli_answer *a);
 int cli_print_tree(const json_t *tree);
 /* Prints and clears it; what there is instead of no rows is said. */
 int cli_print_table(struct table *t, const char *none);
-/* "checks" as a table with remedies. */
-void cli_put_checks(const json_t *checks, struct buf *out);
+/* "checks" as a table with remedies; `all`: those that are ok too. */
+void cli_put_checks(const json_t *checks, bool all, struct buf *out);
 
 /* A file, "-" standard input, at most TASK_DOCUMENT_MAX bytes; cli_file_free(). A status. */
 int cli_read_file(const char *path, char **ret_text, size_t *ret_len) MR_MUST_CHECK;

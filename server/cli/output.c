@@ -73,28 +73,36 @@ int cli_print_table(struct table *t, const char *none)
 	return cli_print(&out);
 }
 
-void cli_put_checks(const json_t *checks, struct buf *out)
+static void check_row(struct table *t, const json_t *check)
+{
+	table_cell(t, cli_text(check, "name"));
+	table_cell(t, cli_text(check, "result"));
+	table_cell(t, cli_text(check, "field"));
+	table_cell(t, cli_text(check, "message"));
+}
+
+void cli_put_checks(const json_t *checks, bool all, struct buf *out)
 {
 	size_t i;
-	const json_t *check;
+	json_t *check, *shown = json_array();
 	struct table t;
 	struct buf rows;
 	table_init(&t, 4, "CHECK|RESULT|FIELD|FOUND");
 	json_array_foreach (checks, i, check) {
-		table_cell(&t, cli_text(check, "name"));
-		table_cell(&t, cli_text(check, "result"));
-		table_cell(&t, cli_text(check, "field"));
-		table_cell(&t, cli_text(check, "message"));
+		if (!all && strcmp(cli_text(check, "result"), "ok") == 0)
+			continue;
+		json_array_append(shown, check);
+		check_row(&t, check);
 	}
 	buf_init(&rows);
 	table_print(&t, 0, &rows);
 	/* Behind the row of a check that is not well: its way out. */
 	const char *line = buf_cstr(&rows);
-	for (i = 0; *line; i++) {
+	for (i = 0; *line && json_array_size(shown); i++) {
 		size_t len = strcspn(line, "\n");
 		buf_put(out, line, len + (line[len] == '\n'));
 		line += len + (line[len] == '\n');
-		check = i ? json_array_get(checks, i - 1) : NULL;
+		check = i ? json_array_get(shown, i - 1) : NULL;
 		const char *result = cli_text(check, "result"), *remedy = cli_text(check, "remedy");
 		if (remedy[0] &&
 		    (strcmp(result, "failed") == 0 || strcmp(result, "warning") == 0)) {
@@ -106,6 +114,7 @@ void cli_put_checks(const json_t *checks, struct buf *out)
 	out->failed |= rows.failed;
 	buf_free(&rows);
 	table_clear(&t);
+	json_decref(shown);
 }
 
 void cli_put_position(struct buf *out, const json_t *position)

@@ -353,7 +353,7 @@ int cli_task_validate(struct cli *cli, const struct arguments *a)
 		struct buf out;
 		buf_init(&out);
 		if (!cli->json)
-			cli_put_checks(json_object_get(answer.tree, "checks"), &out);
+			cli_put_checks(json_object_get(answer.tree, "checks"), true, &out);
 		if (!cli->json && tables)
 			put_tables(answer.tree, &out);
 		status = cli_print(&out);

@@ -60,16 +60,11 @@ static int name_of(const struct file *f, const char *path, const char **ret)
 /* Warnings of the preflight, which passed. */
 static void tell_warnings(const struct cli *cli, const json_t *checks)
 {
-	const json_t *check;
-	size_t i;
-	bool any = false;
 	struct buf out;
-	json_array_foreach (checks, i, check)
-		any |= strcmp(cli_text(check, "result"), "warning") == 0;
-	if (!any || cli->json)
+	if (cli->json)
 		return;
 	buf_init(&out);
-	cli_put_checks(checks, &out);
+	cli_put_checks(checks, false, &out);
 	(void)cli_print(&out);
 }
 

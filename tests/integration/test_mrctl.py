@@ -222,8 +222,8 @@ def test_the_life_of_a_task(cluster, source, database, kafka, bus, write):
     start = here(source)
     source.sql(f"CREATE TABLE {database}.item (id INT PRIMARY KEY, v TEXT);"
                f"CREATE TABLE {database}.more (id INT PRIMARY KEY, v TEXT)")
-    document = task_document(source, name=name, include=f"{database}.item", start=start, pipe=kafka)
-    path = write(document)
+    document = task_document(source, name=name, include=f"{database}.item", start=start,
+                             pipe=kafka)
 
     # A wrong password is found before there is a task.
     wrong = json.loads(json.dumps(document))
@@ -255,8 +255,8 @@ def test_the_life_of_a_task(cluster, source, database, kafka, bus, write):
     before = ctl("task", "show", name, "-o", "json").json["instances"][0]["hostname"]
     done = ctl("task", "handover", name, "--wait").ok()
     assert "another instance" in done.stdout
-    running = [each["hostname"] for each in ctl("task", "show", name, "-o", "json").json["instances"]
-               if each["state"] == "RUNNING"]
+    instances = ctl("task", "show", name, "-o", "json").json["instances"]
+    running = [each["hostname"] for each in instances if each["state"] == "RUNNING"]
     assert running and running != [before]
     source.sql(f"INSERT INTO {database}.item VALUES (2, 'two')")
     bus.collect(topic, count=2)
@@ -269,8 +269,8 @@ def test_the_life_of_a_task(cluster, source, database, kafka, bus, write):
 
     # Restarted: another run.
     def run():
-        return next(each["run"] for each in ctl("task", "show", name, "-o", "json").json["instances"]
-                    if each["state"] == "RUNNING")
+        instances = ctl("task", "show", name, "-o", "json").json["instances"]
+        return next(each["run"] for each in instances if each["state"] == "RUNNING")
     former = run()
     assert "RUNNING anew" in ctl("task", "restart", name, "--wait").ok().stdout
     assert run() != former

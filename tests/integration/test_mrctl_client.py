@@ -150,6 +150,7 @@ def test_errors_as_the_api_gives_them(api, mrctl, tmp_path):
         "mrctl: The task would not run.", "  field: source.user",
         "  remedy: Do as the checks say.", "  code: preflight_failed"]
     assert "-> GRANT REPLICATION SLAVE ON *.* TO 'u'@'%'" in done.stderr
+    assert "source.reachable" not in done.stderr  # what is well is left out
     done = mrctl("task", "create", path, "-o", "json").failed(1)
     assert done.json["error"]["code"] == "preflight_failed" and done.json["checks"] == checks
     api.on("GET", "/cluster", error(401, "unauthorized", "No token, or one that is not known."))
@@ -178,7 +179,7 @@ def test_control_characters(api, mrctl):
 
 # Token, address, TLS.
 
-def test_token_is_not_shown(api, mrctl, tmp_path):
+def test_token_is_not_shown(api, tmp_path):
     """Not in ps by environment or file, even by --token no longer than it takes; readable
     files are warned of."""
     api.on("GET", "/tasks/a", 3)
@@ -449,7 +450,8 @@ def test_wait_handover(api, mrctl):
     api.on("GET", "/tasks/a/commands/command-job-1", answer(200, {"state": "pending"}),
            answer(200, {"state": "done", "error": None}))
     other = instance("h2-0000000002", run="run-job-2")
-    api.on("GET", "/tasks/a", task(instance()), task(instance(), instance("h2-0000000002", "STANDBY")),
+    api.on("GET", "/tasks/a", task(instance()),
+           task(instance(), instance("h2-0000000002", "STANDBY")),
            task(other, instance("h1-0000000003", "STANDBY")))
     assert "another instance" in mrctl("task", "handover", "a", "--wait").ok().stdout
     api.on("GET", "/tasks/a", task(instance()))
@@ -491,9 +493,10 @@ def test_delete_asks(api, tmp_path):
     api.on("DELETE", "/tasks/a", answer(202, {"state": "deleting"}))
     for typed, status in ((b"no\n", 1), (b"y\n", 1), (b"yes\n", 0)):
         master, slave = pty.openpty()
+        environment = {**os.environ, "HOME": str(tmp_path), "MR_SERVER": api.url,
+                       "MR_TOKEN": TOKEN}
         with subprocess.Popen([program("mrctl"), "task", "delete", "a"], stdin=slave, stdout=slave,
-                              stderr=slave, env={**os.environ, "HOME": str(tmp_path),
-                                                 "MR_SERVER": api.url, "MR_TOKEN": TOKEN}) as process:
+                              stderr=slave, env=environment) as process:
             seen = b""
             while b"[yes/no]" not in seen:
                 assert select.select([master], [], [], 10)[0]
@@ -515,7 +518,7 @@ def test_watch(api, mrctl):
     assert all("RUNNING" in line and "binlog.000002:1234" in line for line in lines)
 
 
-def test_closed_output(api, mrctl, tmp_path):
+def test_closed_output(api, tmp_path):
     """Standard output that cannot be written is a failure, not a success."""
     api.on("GET", "/tasks/a", task(instance()))
     with open("/dev/full", "wb") as full:
