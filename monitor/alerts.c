@@ -250,8 +250,10 @@ void alerts_resolve_local(struct alerts *a, enum rule_id rule, const char *name,
 static bool is_over(const struct alert *alert)
 {
 	const struct alert_doc *d = &alert->doc;
+	uint64_t now = alerts_wall_ms();
 	return d->state == ALERT_RESOLVED && alert->life.state == LIFE_NOTHING &&
-	       alerts_wall_ms() > d->resolved_ms + KEEP_RESOLVED_S * 1000ULL;
+	       now > d->resolved_ms + KEEP_RESOLVED_S * 1000ULL &&
+	       (alert_told(alert) || now > d->resolved_ms + KEEP_UNTOLD_S * 1000ULL);
 }
 
 void alerts_sync(struct alerts *a, usec_t now)

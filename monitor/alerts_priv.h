@@ -12,7 +12,8 @@ enum {
 	ALERTS_MAX = 50000, /* kept; further ones are logged */
 	WRITES_AT_ONCE = 64,
 	REFRESH_S = 60,        /* of a firing alert's value in /alerts */
-	KEEP_RESOLVED_S = 3600, /* so that `mrctl alert list` and flapping know it */
+	KEEP_RESOLVED_S = 3600, /* so that `mrctl alert list` and flapping know it … */
+	KEEP_UNTOLD_S = 7 * 86400, /* … and longer while a channel is down */
 };
 
 /* To one channel. */
@@ -80,5 +81,7 @@ void alert_store(struct alert *alert);
 void alert_tell(struct alert *alert);
 /* Takes back what waits. */
 void alert_hush(struct alert *alert);
+/* Every channel that ought to know knows, or it was given up. */
+bool alert_told(const struct alert *alert);
 
 #endif

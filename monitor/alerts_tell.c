@@ -88,6 +88,17 @@ void alert_hush(struct alert *alert)
 	}
 }
 
+bool alert_told(const struct alert *alert)
+{
+	const struct alerts_options *o = &alert->a->o;
+	int want = wanted(alert);
+	for (size_t i = 0; i < o->nchannels; i++)
+		if (concerns(alert, i) && want >= 0 && alert->deliveries[i].gave_up != want &&
+		    known(alert, o->channels[i].name, want) != want)
+			return false;
+	return true;
+}
+
 static struct delivery *find(struct alerts *a, uint64_t id, size_t channel, struct alert **ret)
 {
 	for (size_t i = 0; i < a->n; i++) {

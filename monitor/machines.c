@@ -47,7 +47,9 @@ struct machines {
 	struct host *hosts;
 	size_t nhosts;
 	bool listed; /* the folder was read */
-	bool lead, loaded;
+	bool lead;
+	bool loaded; /* what is kept was read, and `version` is its */
+	bool known;  /* it was read once since this monitor leads */
 	struct zk_op *op;
 	int32_t version;
 	bool dirty;
@@ -263,8 +265,15 @@ static void loaded(void *ctx, const struct zk_reply *r)
 	struct machines *m = ctx;
 	struct err err = {0};
 	m->op = NULL;
-	if (r->rc < 0)
+	if (r->rc == -ENOTCONN || r->rc == -ETIMEDOUT || r->rc == -ENOLINK || r->rc == -ENOENT)
 		return; /* asked again at the next look */
+	if (r->rc < 0) {
+		if (!m->known)
+			log_err(LOG_LEVEL_ERROR, "the list of machines in /alerts", r->err);
+		m->known = true; /* better without it than not at all */
+		return;
+	}
+	m->known = true;
 	m->version = r->stat->version;
 	m->loaded = true;
 	m->dirty = true;
@@ -294,7 +303,7 @@ static void written(void *ctx, const struct zk_reply *r)
 	}
 }
 
-static void keep(struct machines *m)
+void machines_look(struct machines *m)
 {
 	struct buf b;
 	if (!m->lead || m->op || !m->listed)
@@ -314,20 +323,24 @@ static void keep(struct machines *m)
 	buf_free(&b);
 }
 
+bool machines_ready(const struct machines *m)
+{
+	return m->listed && (!m->lead || m->known);
+}
+
 void machines_lead(struct machines *m, bool lead)
 {
 	if (m->op)
 		zk_op_cancel(m->op);
 	m->op = NULL;
 	m->lead = lead;
-	m->loaded = false;
+	m->loaded = m->known = false;
 }
 
 void machines_evaluate(struct machines *m, struct alerts *alerts, const struct rule_setting *setting,
 		       usec_t now)
 {
 	uint64_t wall = wall_ms();
-	keep(m);
 	for (size_t i = 0; i < m->nhosts; i++) {
 		struct host *h = &m->hosts[i];
 		usec_t gone = h->gone && wall > h->gone_ms

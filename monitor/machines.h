@@ -25,7 +25,11 @@ struct machines *machines_open(struct zk *zk);
 void machines_close(struct machines *m);
 /* This monitor begins (reads what was kept) or ceases to write them. */
 void machines_lead(struct machines *m, bool lead);
-/* Asks the rule about all, forgets who is gone for too long, and writes what changed. */
+/* Reads and writes what is kept; call it often. */
+void machines_look(struct machines *m);
+/* Whether all is known: else nobody may be judged, as who is not known is not gone. */
+bool machines_ready(const struct machines *m);
+/* Asks the rule about all, and forgets who is gone for too long. */
 void machines_evaluate(struct machines *m, struct alerts *alerts, const struct rule_setting *setting,
 		       usec_t now);
 size_t machines_present(const struct machines *m);

@@ -145,8 +145,7 @@ static void begin_round(struct monitor *m)
 	m->now += passed < most ? passed : most;
 	m->round_at = boot;
 	m->next_round = boot + m->config->interval;
-	m->round = true;
-	watch_round(m->watch, m->now);
+	m->round = watch_round(m->watch, m->now);
 }
 
 static void round_done(void *ctx, bool complete)
@@ -155,7 +154,8 @@ static void round_done(void *ctx, bool complete)
 	usec_t boot = clock_boot();
 	m->round = false;
 	m->took = boot - m->round_at;
-	if (!complete || !m->connected || boot < m->settle_until || (m->lead && !alerts_leading(m->alerts)))
+	if (!complete || !m->connected || boot < m->settle_until ||
+	    (m->lead && !alerts_leading(m->alerts)) || !machines_ready(m->machines))
 		return;
 	alerts_round_begin(m->alerts);
 	watch_evaluate(m->watch, m->alerts, m->now);
@@ -240,6 +240,7 @@ static usec_t tick(void *ctx)
 		return TICK / 4;
 	}
 	look_lead(m);
+	machines_look(m->machines);
 	zookeeper_rule(m);
 	if (m->connected && !m->round && clock_boot() >= m->next_round && watch_filled(m->watch))
 		begin_round(m);

@@ -240,17 +240,17 @@ static void round_over(void *ctx, int rc)
 	w->done(w->ctx, rc == 0);
 }
 
-void watch_round(struct watch *w, usec_t now)
+bool watch_round(struct watch *w, usec_t now)
 {
 	const struct fetch_callbacks callbacks = {
 		.ctx = w, .path = path_of, .each = answered, .done = round_over};
 	if (w->fetch)
-		return;
+		return false;
 	if (w->has_tasks)
 		view_tasks_free(&w->tasks);
 	w->has_tasks = view_list(w->view, NULL, &w->tasks) == 0;
 	if (!w->has_tasks)
-		return;
+		return false;
 	w->now = now;
 	for (size_t i = 0; i < w->tasks.n; i++) {
 		struct tracked *t = find_or_add(w, w->tasks.v[i].name);
@@ -258,6 +258,7 @@ void watch_round(struct watch *w, usec_t now)
 			forget_document(t);
 	}
 	w->fetch = fetch_start(w->zk, w->tasks.n, &callbacks);
+	return w->fetch != NULL;
 }
 
 void watch_abandon(struct watch *w)

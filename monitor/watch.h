@@ -24,8 +24,8 @@ void watch_close(struct watch *w);
 
 /* Whether there is something to look at: the tree was read once. */
 bool watch_filled(struct watch *w);
-/* Begins a round, at a time of the monitor's own clock; nothing while one is under way. */
-void watch_round(struct watch *w, usec_t now);
+/* Begins a round, at a time of the monitor's own clock. False: no memory, or one is under way. */
+bool watch_round(struct watch *w, usec_t now);
 /* The connection went: a round under way ends, incomplete and without being told. */
 void watch_abandon(struct watch *w);
 /* Asks the rules about all tasks, as the last round found them. */

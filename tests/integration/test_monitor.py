@@ -347,7 +347,8 @@ def test_machines(cluster, stage, monitor, webhook):
     """A clean stop and a drain are none; a death is, also of one that a restart outlived."""
     stopped, drained, dead, missed = (stage.machine(name) for name in
                                       ("stopped", "drained", "dead", "missed"))
-    daemon = monitor(cluster)
+    # As it is by default: over at once. A restart must not take "not known yet" for that.
+    daemon = monitor(cluster, **{"rule.machine_gone": {"resolve_after": "0"}})
     looked(daemon)
     assert daemon.metric("mr_machines") == 4
     time.sleep(1)  # no node goes right after it was written
@@ -534,3 +535,62 @@ def test_real_cores(cluster, mariadb_1011, new_database, monitor, webhook):
                         if each["rule"] == "no_standby"], 20, "no standby")
     looked(daemon, 5)
     assert {each["rule"] for each in webhook.taken()[before:]} == {"no_standby"}
+
+
+@pytest.mark.sanitize
+def test_one_that_wakes_up_late_repeats_nothing(cluster, stage, monitor, webhook):
+    """Stopped for longer than its session, with a notification in hand."""
+    task, other = stage.task("t"), stage.task("u")
+    first = monitor(cluster, "m1")
+    wait_until(lambda: first.metric("mr_monitor_alerting") == 1, 10, "it alerts")
+    second = monitor(cluster, "m2")
+    task.say("FAILED")
+    webhook.wait(rule="failed", name="t")
+    wait_until(lambda: stage.alert("failed:t")["notified"], 5, "it is marked")
+    first.stop()
+    wait_until(lambda: second.metric("mr_monitor_alerting") == 1, 20, "the other alerts")
+    other.say("FAILED")
+    webhook.wait(rule="failed", name="u", monitor="m2")
+    first.cont()
+    wait_until(lambda: len(cluster.tree.children(f"{ROOT}/monitors")) == 2, 20, "it is back")
+    looked(first, 5)
+    looked(second, 5)
+    assert first.metric("mr_monitor_alerting") == 0
+    assert len(webhook.taken()) == 2, webhook.taken()
+    other.say("RUNNING")
+    assert webhook.wait(event="resolved", name="u")["monitor"] == "m2"
+    looked(first, 3)
+    assert len(webhook.taken()) == 3
+
+
+def test_a_tree_with_access_lists(zookeeper, new_cluster, monitor, webhook):
+    """Digest ACLs: what it writes it may write; and an operator tests a channel with mrctl."""
+    cluster = new_cluster(zookeeper, auth=True)
+    cluster.server()
+    core = cluster.core()
+    daemon = monitor(cluster)
+    looked(daemon)
+    done = cluster.mrctl("alert", "test", "--wait").ok()
+    assert webhook.wait(event="test"), done
+    webhook.answer(500)
+    assert "500" in str(cluster.mrctl("alert", "test", "--channel", "oncall", "--wait").failed())
+    time.sleep(1)
+    core.kill()
+    assert webhook.wait(event="firing", rule="machine_gone")["name"] == core.name
+    assert "machine_gone" in cluster.mrctl("alert", "list").ok().stdout
+    assert "cannot be kept" not in daemon.log
+    assert cluster.tree.json(f"{ROOT}/alerts")["machines"][0]["hostname"] == core.name
+
+
+def test_hundreds_of_alerts_at_once(cluster, stage, monitor, webhook):
+    """Every task alone: each is told once, nothing is dropped, the queue stays bounded."""
+    fill(cluster.tree, 1000)
+    daemon = monitor(cluster)
+    wait_until(lambda: len(webhook.taken(event="firing")) >= 1000, 60, "all are told")
+    looked(daemon)
+    taken = webhook.taken()
+    assert len(taken) == 1000 and len({each["key"] for each in taken}) == 1000
+    wait_until(lambda: sum(state == "firing" for state in stage.alerts().values()) == 1000, 20,
+               "all are kept")
+    assert daemon.metric("mr_alerts", rule="no_standby", state="firing") == 1000
+    print(f"{daemon.memory() >> 20} MiB, {daemon.cpu_seconds():.1f} s of CPU")
