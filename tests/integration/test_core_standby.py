@@ -15,6 +15,9 @@ from harness.waiting import PATIENCE, wait_until
 from harness.writer import Writer
 from harness.zk import LossyProxy
 
+# Who takes over does not depend on the source's kind; where from is test_capture's.
+pytestmark = pytest.mark.sources("mariadb-10.11")
+
 SESSION = 2.0  # seconds that the cluster's daemons ask for
 
 
@@ -89,6 +92,7 @@ def test_a_clean_stop_hands_over(copy, cluster):
     assert cluster.instances(copy.task)[0]["hostname"] == "c2"
 
 
+@pytest.mark.sources("mariadb-10.11", "mysql-9.7")
 def test_kill_9_under_load(copy, cluster):
     """Three times kill -9 of whoever runs, while rows are written: none is lost."""
     writer = Writer(copy.source, copy.table)
@@ -251,3 +255,27 @@ def test_a_poisoned_row_is_tried_on_two_hosts(copy, cluster):
     cluster.wait_state(copy.task, "RUNNING")
     copy.add(2)
     assert copy.ids() == [1, 2, 3, 4]
+
+
+def test_an_ensemble_loses_its_leader(new_cluster, sandbox, source, database, kafka, bus):
+    """Three ZooKeepers, the leader killed: the task goes on where it is, and so does the API."""
+    ensemble = sandbox.zookeeper(3)
+    cluster = new_cluster(ensemble, session_timeout="8s")
+    copy = Copy(cluster, source, database, kafka, bus)
+    copy.add(3)
+    assert copy.ids() == [1, 2, 3]
+    leader = next(each for each in ensemble.members if "Mode: leader" in each.ask("srvr"))
+    leader.kill()
+    copy.add(3)
+    assert copy.ids() == list(range(1, 7)), "nothing twice: the session lived on"
+    assert cluster.wait_state(copy.task, "RUNNING", timeout=60)["hostname"] == "c1"
+    cluster.tree.servers = ",".join(f"{each.host}:{each.port}" for each in ensemble.members
+                                    if each is not leader)
+    wait_until(lambda: cluster.api.get(f"/tasks/{copy.task}").status == 200, 30, "the API answers")
+    cluster.api.post(f"/tasks/{copy.task}/handover").ok()
+    copy.running("c2")
+    copy.add(3)
+    assert copy.ids() == list(range(1, 10))
+    for each in cluster.daemons:
+        each.end()
+    sandbox.discard(ensemble)
