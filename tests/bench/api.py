@@ -6,6 +6,7 @@
 Builds (unless MR_CORE names a build), starts a ZooKeeper and an mr-server, creates the tasks
 through the API without preflight, and then measures over one connection that is kept:
     zookeeper  reading one node straight from ZooKeeper: the floor of the same run
+    zk write   writing one: the floor of what changes something
     get        GET /tasks/{name}
     list       GET /tasks?limit=100, at different places of the list
     search     GET /tasks?q=…, which looks at all of them
@@ -19,12 +20,13 @@ import argparse
 import http.client
 import json
 import random
+import struct
 import sys
 import threading
 import time
 
 from bench import installation, rebuild, spread
-from harness.tree import GET, _text
+from harness.tree import GET, SET, _bytes, _text
 
 LIMITED = ("get", "list", "create")
 
@@ -58,17 +60,23 @@ class Client:
         return seconds
 
 
-def floor(cluster, requests: int) -> list[float]:
-    """Reading a task's document from ZooKeeper, over one session."""
-    taken = []
-    path = cluster.path("task_00001")
+def floor(cluster, requests: int) -> tuple[list[float], list[float]]:
+    """Reading a task's document from ZooKeeper and writing a node, over one session."""
+    reads, writes = [], []
+    path = _text(cluster.chroot + cluster.path("task_00001"))
+    scratch = _text(cluster.chroot + "/bench")
+    cluster.tree.create("/bench")
     # pylint: disable-next=protected-access
     with cluster.tree._session() as call:
         for _ in range(requests):
             began = time.monotonic()
-            call(GET, _text(cluster.chroot + path) + b"\0", path)
-            taken.append(time.monotonic() - began)
-    return taken
+            call(GET, path + b"\0", "read")
+            reads.append(time.monotonic() - began)
+        for _ in range(requests):
+            began = time.monotonic()
+            call(SET, scratch + _bytes(b"x" * 1000) + struct.pack(">i", -1), "write")
+            writes.append(time.monotonic() - began)
+    return reads, writes
 
 
 def main() -> int:
@@ -90,7 +98,8 @@ def main() -> int:
                    for number in range(options.tasks)]
         print(f"{options.tasks} tasks created in {time.monotonic() - began:.1f} s; {binary}",
               flush=True)
-        figures["zookeeper"] = spread(floor(cluster, options.requests))
+        for name, taken in zip(("zookeeper", "zk write"), floor(cluster, options.requests)):
+            figures[name] = spread(taken)
         names = [f"task_{random.randrange(options.tasks):05d}" for _ in range(options.requests)]
         figures["get"] = spread([client.timed("GET", f"/tasks/{name}") for name in names])
         figures["list"] = spread([client.timed("GET", f"/tasks?limit=100&after={name}")
