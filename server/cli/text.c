@@ -91,6 +91,8 @@ void text_put_json(struct buf *out, const char *json, size_t len)
 		size_t n = decode(p, len, &c);
 		if (n == 0)
 			buf_puts(out, REPLACEMENT);
+		else if (c == 0)
+			; /* jansson passes over it, wherever it stands */
 		else if (c != '\n' && c != '\r' && c != '\t' && acts_on_terminal(c))
 			buf_printf(out, "\\u%04x", c);
 		else

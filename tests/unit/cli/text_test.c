@@ -94,6 +94,17 @@ static void test_json(void **state)
 	buf_free(&b);
 }
 
+/* jansson passes over a NUL, so that one stands in what it has accepted. */
+static void test_json_nul(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b);
+	text_put_json(&b, "{\"a\":7\0}", 8);
+	assert_string_equal(buf_cstr(&b), "{\"a\":7}");
+	buf_free(&b);
+}
+
 static void test_width(void **state)
 {
 	(void)state;
@@ -183,9 +194,10 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_clean),   cmocka_unit_test(test_clean_all_bytes),
-	    cmocka_unit_test(test_json),    cmocka_unit_test(test_width),
-	    cmocka_unit_test(test_numbers), cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_clean), cmocka_unit_test(test_clean_all_bytes),
+	    cmocka_unit_test(test_json),  cmocka_unit_test(test_json_nul),
+	    cmocka_unit_test(test_width), cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_table),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");
 	return cmocka_run_group_tests(tests, NULL, NULL);
