@@ -15,6 +15,7 @@
 #include "common/os/log.h"
 #include "common/os/notify.h"
 #include "common/os/signals.h"
+#include "common/zk/watch.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -347,6 +348,8 @@ int daemon_run(struct daemon *d)
 
 void daemon_quit(struct daemon *d)
 {
+	if (d->zk)
+		zk_watch_leave(d->zk);
 	sd_event_exit(d->loop, 0);
 }
 

@@ -383,7 +383,7 @@ void zk_watch_stop(struct zk_watch *w)
 			at = &(*at)->next_fired;
 		*at = w->next_fired;
 	}
-	if (!w->polled && w->full[0])
+	if (!w->polled && w->full[0] && !zk->leaving)
 		forget_locked(zk, w->full);
 	pthread_mutex_unlock(&zk->lock);
 	if (w->counted)
@@ -391,6 +391,11 @@ void zk_watch_stop(struct zk_watch *w)
 	else
 		zk->watches_polled--;
 	watch_free(w);
+}
+
+void zk_watch_leave(struct zk *zk)
+{
+	zk->leaving = true;
 }
 
 void zk_watch_budget(struct zk *zk, size_t bytes)

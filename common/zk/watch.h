@@ -42,6 +42,12 @@ struct zk_watch *zk_watch_data(struct zk *zk, const char *path, zk_watch_fn *fn,
 struct zk_watch *zk_watch_children(struct zk *zk, const char *path, zk_watch_fn *fn, void *ctx);
 /* From within the callback too. NULL is nothing. */
 void zk_watch_stop(struct zk_watch *watch);
+/*
+ * The session ends soon: zk_watch_stop() no longer has the server forget what nobody watches.
+ * For thousands of watches that would be thousands of requests, whose answers the library,
+ * when it is closed meanwhile, may lose along with their memory.
+ */
+void zk_watch_leave(struct zk *zk);
 /* Other than ZK_WATCH_PATHS_MAX, for subscriptions to come; tests reach it sooner. */
 void zk_watch_budget(struct zk *zk, size_t bytes);
 

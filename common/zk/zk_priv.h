@@ -147,6 +147,7 @@ struct zk {
 	size_t watch_bytes; /* of paths watched at ZooKeeper */
 	size_t watch_budget;
 	size_t watches_polled;
+	bool leaving; /* zk_watch_leave() */
 	uint64_t ticks;
 };
 

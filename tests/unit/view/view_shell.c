@@ -14,6 +14,7 @@
  */
 #include "common/os/log.h"
 #include "common/view/view.h"
+#include "common/zk/watch.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -202,6 +203,7 @@ int main(int argc, char **argv)
 		if (fds[1].revents)
 			on = take_input(v, zk);
 	}
+	zk_watch_leave(zk);
 	view_close(v);
 	zk_close(zk);
 	return EXIT_SUCCESS;
