@@ -115,9 +115,9 @@ def show(options, progress: steps.Progress) -> None:
         if not options.once:
             _invite(bus, database, kafka, progress)
             _stay(events, box, progress)
-            return
-        bus.mrctl("task", "stop", TASK, "--wait")
-        bus.mrctl("task", "delete", TASK, "--yes", "--wait")
+        else:
+            bus.mrctl("task", "stop", TASK, "--wait")
+            bus.mrctl("task", "delete", TASK, "--yes", "--wait")
     progress.say("everything stopped cleanly")
 
 

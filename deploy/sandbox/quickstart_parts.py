@@ -267,8 +267,8 @@ class Hook:
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
 
     def _take(self, alert: dict) -> None:
-        self._say(f"webhook: {alert['event'].upper()} {alert['rule']} {alert['name']}: "
-                  f"{alert['message']}")
+        what = f"webhook: {alert['event'].upper()} {alert['rule']} {alert['name']}"
+        self._say(what + (f": {alert['message']}" if alert["event"] == "firing" else ""))
         with self._news:
             self._told.append(alert)
             self._news.notify_all()
