@@ -49,18 +49,29 @@ static void stop(void *ctx, bool hurry)
 	daemon_quit(s->daemon);
 }
 
-static void load_ring(struct server *s)
+static int load_ring(struct server *s, const char *path)
 {
 	struct err err = {0};
-	if (store_ring_load(&s->store, s->config->key_ring, &err) < 0)
+	int rc = store_ring_load(&s->store, path, &err);
+	if (rc < 0)
 		log_err(LOG_LEVEL_WARN, "secrets cannot be sealed until the key ring is right", &err);
+	return rc;
 }
 
+/* The key ring and the log's level; the reference says what else takes a restart. */
 static void reload(void *ctx)
 {
 	struct server *s = ctx;
-	load_ring(s);
-	log_info("the key ring was read anew");
+	struct server_config fresh;
+	struct err err = {0};
+	if (server_config_load(s->config->path, &fresh, &err) < 0) {
+		log_err(LOG_LEVEL_ERROR, "the configuration stays as it was", &err);
+		return;
+	}
+	log_set_level(fresh.log_level);
+	if (load_ring(s, fresh.key_ring) == 0)
+		log_info("the key ring was read anew");
+	server_config_free(&fresh);
 }
 
 static void describe(void *ctx, struct machine_doc *doc)
@@ -91,7 +102,7 @@ static int open_rest(struct server *s, struct err *err)
 {
 	const struct server_config *c = s->config;
 	store_init(&s->store, daemon_zk(s->daemon), ZK_TIMEOUT);
-	load_ring(s);
+	(void)!load_ring(s, c->key_ring);
 	s->view = view_open(&(struct view_options){.zk = s->store.zk});
 	s->tokens = tokens_open(&s->store);
 	if (!s->view || !s->tokens)

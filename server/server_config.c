@@ -48,6 +48,7 @@ int server_config_load(const char *path, struct server_config *ret, struct err *
 		return rc;
 	*ret = (struct server_config){
 		.file = file,
+		.path = path,
 		.hostname = config_string(file, "server", "hostname"),
 		.listen = config_string(file, "server", "listen"),
 		.threads = (unsigned)config_int(file, "server", "threads"),

@@ -8,6 +8,7 @@
 
 struct server_config {
 	struct config *file; /* owns the strings */
+	const char *path;    /* of the file; NULL: defaults. The caller's */
 	const char *hostname;
 	const char *listen;
 	unsigned threads;

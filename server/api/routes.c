@@ -61,7 +61,8 @@ const struct route api_routes[] = {
 	{"POST", "/validate", ROLE_OPERATOR, api_validate, "type", BODY_JSON,
 	 "Has a live core check a document, and keeps nothing of it. `type=tables` lists the "
 	 "source's tables too.",
-	 "200 `{\"valid\",\"checks\",\"source\",\"tables\"?,\"truncated\"?}`; 409 no_core; 422 task_invalid"},
+	 "200 `{\"valid\",\"checks\",\"source\",\"tables\"?,\"truncated\"?}`; 409 no_core; 422 "
+	 "task_invalid"},
 	{"GET", "/machines", ROLE_VIEWER, api_machines, NULL, BODY_NONE,
 	 "The processes that are there.",
 	 "200 `{\"machines\":[{\"node\",\"drain\",…}],\"servers\":[…],\"monitors\":[…]}`"},
