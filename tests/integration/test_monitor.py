@@ -594,3 +594,21 @@ def test_hundreds_of_alerts_at_once(cluster, stage, monitor, webhook):
                "all are kept")
     assert daemon.metric("mr_alerts", rule="no_standby", state="firing") == 1000
     print(f"{daemon.memory() >> 20} MiB, {daemon.cpu_seconds():.1f} s of CPU")
+
+
+def test_a_start_without_zookeeper(new_server, new_cluster, monitor, webhook):
+    """It waits; an outage that an earlier process told of is over when this one sees it end."""
+    zookeeper = new_server("zookeeper")
+    cluster = new_cluster(zookeeper)
+    zookeeper.stop()
+    daemon = monitor(cluster, begin=False, **{"rule.zookeeper": {"for": "1h"}})
+    daemon.start(wait=False)
+    wait_until(lambda: "waiting for it" in daemon.log, 20, "it says what it waits for")
+    time.sleep(5)
+    assert daemon.get("/readyz").status == 503
+    zookeeper.start()
+    body = webhook.wait(40, event="resolved", rule="zookeeper")
+    assert body["message"] == "ZooKeeper can be reached again."
+    daemon.wait_ready(30)
+    looked(daemon)
+    assert len(webhook.taken()) == 1
