@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEEP_MS = 3600 * 1000 };
+enum {
+	KEEP_MS = 3600 * 1000,
+	LOOK_EVERY_S = 600, /* for those that have become old */
+};
 
 static void next_command(struct instance *i);
 
@@ -128,6 +131,7 @@ static void commands_told(void *ctx, const struct zk_watch_event *e)
 void commands_start(struct instance *i)
 {
 	commands_stop(i);
+	i->commands_due = clock_boot() + LOOK_EVERY_S * USEC_PER_SEC;
 	i->commands_watch = zk_watch_children(i->zk, i->commands_path, commands_told, i);
 }
 
@@ -141,6 +145,13 @@ void commands_stop(struct instance *i)
 	zk_names_free(&i->commands);
 	i->commands = (struct zk_names){0};
 	i->handover[0] = 0;
+}
+
+void commands_tick(struct instance *i)
+{
+	if (i->role == ZK_ELECTION_FIRST && clock_boot() >= i->commands_due && !i->command_op &&
+	    !i->handover[0])
+		commands_start(i);
 }
 
 static void handed_over(void *ctx, const struct zk_reply *r)

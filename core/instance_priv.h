@@ -108,6 +108,7 @@ struct instance {
 	/* Orders. */
 	struct zk_watch *commands_watch;
 	struct zk_op *command_op;
+	usec_t commands_due; /* boot clock: looked at again, for old ones */
 	struct zk_names commands; /* not looked at yet */
 	char handover[PATHS_ID_MAX + 1]; /* the one under way; "" */
 	struct command_doc handover_doc;
@@ -143,6 +144,7 @@ void report_read_commit(struct instance *i);
 /* instance_command.c */
 void commands_start(struct instance *i);
 void commands_stop(struct instance *i);
+void commands_tick(struct instance *i); /* old ones are deleted */
 /* The capture has ended (rc of it), while a handover is under way. */
 void commands_handed_over(struct instance *i, int rc, const struct err *err);
 

@@ -203,7 +203,8 @@ void report_read_commit(struct instance *i)
 struct probe_job {
 	struct job job;
 	struct instance *instance; /* NULL: it is gone */
-	const struct instance_context *c;
+	const char *secrets_dir; /* as it was then: a reload replaces it */
+	struct seal_opener opener;
 	char *text; /* the document */
 	size_t len;
 	struct report_position at;
@@ -218,9 +219,9 @@ static void probe_work(struct job *job)
 {
 	struct probe_job *p = (struct probe_job *)job;
 	const struct secret_places places = {
-		.secrets_dir = p->c->secrets_dir,
-		.open = p->c->opener->ring ? seal_open_for : NULL,
-		.open_ctx = p->c->opener,
+		.secrets_dir = p->secrets_dir,
+		.open = p->opener.ring ? seal_open_for : NULL,
+		.open_ctx = &p->opener,
 	};
 	struct task *task;
 	p->rc = task_parse(p->text, p->len, &task, &p->err);
@@ -276,7 +277,8 @@ static void start_probe(struct instance *i)
 	if (!p)
 		return;
 	p->job = (struct job){.work = probe_work, .done = probe_done, .interrupt = probe_interrupt};
-	p->c = i->c;
+	p->secrets_dir = i->c->secrets_dir;
+	p->opener = *i->c->opener;
 	guard_init(&p->guard);
 	p->text = strndup(i->text, i->text_len);
 	p->len = i->text_len;
@@ -316,6 +318,7 @@ static usec_t tick(void *ctx)
 	struct instance *i = ctx;
 	usec_t now = clock_boot();
 	status_tick(i);
+	commands_tick(i);
 	if (i->document_retry && now >= i->document_retry && !i->document_op) {
 		i->document_retry = 0;
 		instance_document_again(i);

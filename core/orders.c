@@ -30,6 +30,8 @@ struct order {
 	int32_t version;
 	struct preflight_doc doc;
 	bool working;
+	const char *secrets_dir; /* as it was then: a reload replaces it */
+	struct seal_opener opener;
 	struct guard guard;
 	struct err err;
 	int rc;
@@ -101,11 +103,10 @@ static bool write_doc(struct order *order, zk_reply_fn *fn)
 static void work(struct job *job)
 {
 	struct order *order = (struct order *)job;
-	const struct orders_context *c = &order->orders->c;
 	const struct secret_places places = {
-		.secrets_dir = c->secrets_dir,
-		.open = c->opener->ring ? seal_open_for : NULL,
-		.open_ctx = c->opener,
+		.secrets_dir = order->secrets_dir,
+		.open = order->opener.ring ? seal_open_for : NULL,
+		.open_ctx = &order->opener,
 	};
 	struct preflight_doc *d = &order->doc;
 	struct task *task = NULL;
@@ -154,6 +155,8 @@ static void taken(void *ctx, const struct zk_reply *r)
 	}
 	order->version = r->stat->version;
 	order->working = true;
+	order->secrets_dir = *order->orders->c.secrets_dir;
+	order->opener = *order->orders->c.opener;
 	log_info("preflight %s: checking for %s", strrchr(order->path, '/') + 1, order->doc.by);
 	jobs_add(order->orders->c.jobs, &order->job);
 }

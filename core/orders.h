@@ -16,8 +16,8 @@ struct orders;
 struct orders_context {
 	struct daemon *daemon;
 	struct jobs *jobs;
-	const char *secrets_dir;
-	struct seal_opener *opener; /* ring NULL: there is no key ring */
+	const char *const *secrets_dir; /* and the opener: as they are when a check begins */
+	struct seal_opener *opener;      /* ring NULL: there is no key ring */
 	/* Whether this core serves the group. */
 	bool (*serves)(void *ctx, const char *group);
 	void *ctx;

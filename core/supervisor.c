@@ -26,10 +26,11 @@
 
 enum { REGISTER_AGAIN_S = 5 };
 
-/* A key ring in use, and those before it: a worker may hold one when it is replaced. */
-struct ring_entry {
-	struct seal_ring *ring;
-	struct ring_entry *next;
+/* What secrets are opened with, now and before: a worker may hold what is replaced. */
+struct secrets {
+	struct seal_ring *ring; /* NULL: there was no file */
+	char *dir;
+	struct secrets *next;
 };
 
 struct supervisor {
@@ -42,7 +43,7 @@ struct supervisor {
 	struct orders *orders;
 	struct cold *cold;
 	struct pages *pages;
-	struct ring_entry *rings;
+	struct secrets *secrets;
 	struct seal_opener opener;
 	struct instance_context context;
 	sd_event_source *ended_source;
@@ -347,7 +348,7 @@ static void ready(void *ctx, bool new_session)
 			s->drain_watch = zk_watch_data(s->zk, path, drain_told, s);
 		const struct orders_context orders = {.daemon = s->daemon,
 						      .jobs = s->jobs,
-						      .secrets_dir = s->config.secrets_dir,
+						      .secrets_dir = &s->context.secrets_dir,
 						      .opener = &s->opener,
 						      .serves = serves,
 						      .ctx = s};
@@ -434,26 +435,30 @@ static void metrics(void *ctx, struct metrics *m)
 
 /* ---------------------------------------------------------------- configuration */
 
-/* No file is no failure until something sealed is met; a bad one is. */
-static int load_ring(struct supervisor *s, const struct core_config *config, struct err *err)
+/* No key ring is no failure until something sealed is met; a bad one is. */
+static int load_secrets(struct supervisor *s, const struct core_config *config, struct err *err)
 {
-	struct ring_entry *entry = calloc(1, sizeof(*entry));
-	if (!entry)
-		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the key ring");
-	if (access(config->key_ring, F_OK) != 0 && errno == ENOENT) {
+	struct secrets *new = calloc(1, sizeof(*new));
+	int rc = 0;
+	if (new)
+		new->dir = strdup(config->secrets_dir);
+	if (!new || !new->dir)
+		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the key ring");
+	else if (!s->opener.ring && access(config->key_ring, F_OK) != 0 && errno == ENOENT)
 		log_warn("there is no key ring %s: tasks with sealed secrets will not run",
 			 config->key_ring);
-		free(entry);
-		return 0;
-	}
-	int rc = seal_ring_load(config->key_ring, &entry->ring, err);
+	else
+		rc = seal_ring_load(config->key_ring, &new->ring, err);
 	if (rc < 0) {
-		free(entry);
+		if (new)
+			free(new->dir);
+		free(new);
 		return rc;
 	}
-	entry->next = s->rings;
-	s->rings = entry;
-	s->opener.ring = entry->ring;
+	new->next = s->secrets;
+	s->secrets = new;
+	s->opener.ring = new->ring;
+	s->context.secrets_dir = new->dir;
 	return 0;
 }
 
@@ -465,7 +470,7 @@ static void reload(void *ctx)
 	struct err err = {0};
 	int rc = core_config_load(s->config_path, &config, &err);
 	if (rc == 0) {
-		rc = load_ring(s, &config, &err);
+		rc = load_secrets(s, &config, &err);
 		if (rc < 0)
 			core_config_free(&config);
 	}
@@ -513,7 +518,7 @@ static int open_all(struct supervisor *s, struct err *err)
 			      .reload = reload,
 			      .describe = describe},
 	};
-	int rc = load_ring(s, &s->config, err);
+	int rc = load_secrets(s, &s->config, err);
 	if (rc == 0)
 		rc = daemon_open(&options, &s->daemon, err);
 	if (rc < 0)
@@ -540,7 +545,7 @@ static int open_all(struct supervisor *s, struct err *err)
 		.jobs = s->jobs,
 		.ended_fd = s->ended_fd,
 		.hostname = s->config.hostname,
-		.secrets_dir = s->config.secrets_dir,
+		.secrets_dir = s->secrets->dir,
 		.opener = &s->opener,
 		.gone = gone,
 		.ctx = s,
@@ -569,9 +574,10 @@ static void close_all(struct supervisor *s)
 	if (s->ended_fd >= 0)
 		close(s->ended_fd);
 	daemon_close(s->daemon);
-	for (struct ring_entry *next, *e = s->rings; e; e = next) {
+	for (struct secrets *next, *e = s->secrets; e; e = next) {
 		next = e->next;
 		seal_ring_free(e->ring);
+		free(e->dir);
 		free(e);
 	}
 	config_free(s->newer);
