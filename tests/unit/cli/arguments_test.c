@@ -17,14 +17,14 @@
 
 enum { WORDS_MAX = 32 };
 
-/* The words of a line, as a shell without quotes splits it; up to a '#', '|' or '>'. */
+/* The words of a line, as a shell without quotes splits it; up to a '#' or what a shell acts on. */
 static int split(char *line, char *argv[WORDS_MAX])
 {
 	int argc = 0;
 	char *save = NULL;
 	for (char *word = strtok_r(line, " \n", &save); word && argc < WORDS_MAX - 1;
 	     word = strtok_r(NULL, " \n", &save)) {
-		if (strchr("#|>", word[0]))
+		if (strchr("#|>&;", word[0]))
 			break;
 		argv[argc++] = word;
 	}
@@ -202,26 +202,58 @@ static void test_table_examples(void **state)
 	}
 }
 
-/* Every line of a page that begins with "mrctl ", in a block or behind "$ ", parses. */
+/* A command as a page has it, unless it is about help, or no more than a name. */
+static size_t check_example(const char *command)
+{
+	if (strstr(command, "--print") || strstr(command, "--help") || strstr(command, "…"))
+		return 0;
+	must_parse(command);
+	return 1;
+}
+
+/* The spans of a line in backquotes that begin with "mrctl ". */
+static size_t check_spans(const char *line)
+{
+	size_t n = 0;
+	for (const char *p = line; (p = strstr(p, "`mrctl ")); p++) {
+		char group[32], name[32], more[32];
+		char *span = strndup(p + 1, strcspn(p + 1, "`"));
+		/* A command that is only named, without what it is done to. */
+		if (sscanf(span, "mrctl %31[a-z] %31[a-z] %31s", group, name, more) == 2)
+			assert_non_null(command_find(group, name));
+		else
+			n += check_example(span);
+		free(span);
+	}
+	return n;
+}
+
+/*
+ * Every line of a page's shell blocks that begins with "mrctl " or "$ mrctl ", and every
+ * span in its text, parses.
+ */
 static void check_page(const char *path, size_t at_least)
 {
-	char *text, *save = NULL;
+	char *text, *next;
 	size_t len, n = 0;
 	struct err err = {0};
-	bool shell = false;
+	bool block = false, shell = false;
 	if (file_read(path, 1 << 20, ERR_USAGE, &text, &len, &err) < 0)
 		fail_msg("%s", err.text);
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (strncmp(line, "```", 3) == 0)
+	for (char *line = text; line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		if (strncmp(line, "```", 3) == 0) {
+			block = !block;
 			shell = strcmp(line, "```sh") == 0 || strcmp(line, "```console") == 0;
-		if (!shell)
-			continue;
-		const char *command = strstr(line, "mrctl ");
-		bool first = command && (command == line || strncmp(line, "$ ", 2) == 0);
-		if (!first || strstr(line, "--print") || strstr(line, "--help"))
-			continue;
-		must_parse(command);
-		n++;
+		} else if (!block) {
+			n += check_spans(line);
+		} else if (shell) {
+			const char *command = line + (strncmp(line, "$ ", 2) == 0 ? 2 : 0);
+			if (strncmp(command, "mrctl ", 6) == 0)
+				n += check_example(command);
+		}
 	}
 	if (n < at_least)
 		fail_msg("%s has %zu examples", path, n);
@@ -231,8 +263,12 @@ static void check_page(const char *path, size_t at_least)
 static void test_pages(void **state)
 {
 	(void)state;
-	check_page(MR_DOCS "/reference-mrctl.md", 30);
-	check_page(MR_DOCS "/mrctl.md", 20);
+	check_page(MR_DOCS "/reference-mrctl.md", 40);
+	check_page(MR_DOCS "/mrctl.md", 35);
+	check_page(MR_DOCS "/operations.md", 10);
+	check_page(MR_DOCS "/alerts.md", 1);
+	check_page(MR_DOCS "/preflight.md", 1);
+	check_page(MR_DOCS "/../README.md", 4);
 }
 
 /* Help, reference and completion name every command and option. */
