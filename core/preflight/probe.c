@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_MS = 4000 };
+enum { CONNECT_MS = 4000 }; /* for each of several hosts */
 
 int probe_init(struct probe *p)
 {
@@ -170,7 +170,10 @@ static int connect_any(const struct task *task, usec_t deadline, struct guard *g
 		struct source_options o;
 		struct source *s;
 		setup_source_options(task, i, &o);
-		o.connect_timeout = CONNECT_MS * USEC_PER_MSEC;
+		usec_t left = deadline - clock_boot();
+		if (left < USEC_PER_MSEC)
+			left = USEC_PER_MSEC;
+		o.connect_timeout = task->source.nhosts > 1 ? CONNECT_MS * USEC_PER_MSEC : left * 8 / 10;
 		rc = source_new(&o, &s, err);
 		if (rc < 0)
 			return rc;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-	CONNECT_MS = 4000, /* for one host */
+	CONNECT_MS = 4000, /* for each of several hosts */
 	RETENTION_SHORT_H = 24,
 };
 
@@ -25,7 +25,7 @@ static int try_host(struct preflight *p, size_t host, struct source **ret, struc
 	struct source *s;
 	setup_source_options(p->task, host, &o);
 	usec_t left = p->deadline - clock_boot();
-	usec_t most = CONNECT_MS * USEC_PER_MSEC;
+	usec_t most = p->task->source.nhosts > 1 ? CONNECT_MS * USEC_PER_MSEC : left * 8 / 10;
 	o.connect_timeout = left < USEC_PER_MSEC ? USEC_PER_MSEC : left < most ? left : most;
 	int rc = source_new(&o, &s, err);
 	if (rc < 0)
