@@ -32,7 +32,8 @@ static bool make_room(struct alerts *a)
 	struct alert **v = a->n < ALERTS_MAX ? realloc(a->v, room * sizeof(*v)) : NULL;
 	if (!v) {
 		if (!a->full_said)
-			log_error("no room for more than %zu alerts: further ones are not kept", a->n);
+			log_error("no room for more than %zu alerts: further ones are not kept",
+				  a->n);
 		a->full_said = true;
 		return false;
 	}
@@ -167,8 +168,8 @@ static void on_event(struct alert *alert, enum life_event event)
 		d->firing_ms = now;
 		d->resolved_ms = 0;
 		d->flaps = alert->life.flaps;
-		log_warn("%s %s: %s", alert->id, alert_severity_name((enum alert_severity)d->severity),
-			 d->message);
+		log_warn("%s %s: %s", alert->id,
+			 alert_severity_name((enum alert_severity)d->severity), d->message);
 		break;
 	case LIFE_RESOLVED:
 		d->state = ALERT_RESOLVED;
@@ -216,7 +217,8 @@ void alerts_round_end(struct alerts *a, const struct rule_setting settings[RULES
 		if (alert->reported || alert->local || alert->life.state == LIFE_NOTHING)
 			continue;
 		/* Its task or machine is no longer there. */
-		on_event(alert, life_step(&alert->life, VERDICT_CLEAR, now, &settings[alert->rule]));
+		on_event(alert,
+			 life_step(&alert->life, VERDICT_CLEAR, now, &settings[alert->rule]));
 	}
 }
 
@@ -232,8 +234,8 @@ void alerts_resolve_local(struct alerts *a, enum rule_id rule, const char *name,
 {
 	char id[PATHS_ID_MAX + 1];
 	struct rule_setting setting = {.severity = severity};
-	struct verdict v = {.value = "", .next_step = "",
-			    .message = "ZooKeeper can be reached again."};
+	struct verdict v = {
+	    .value = "", .next_step = "", .message = "ZooKeeper can be reached again."};
 	alert_id(rules[rule].name, name, id);
 	struct alert *alert = alerts_find(a, id);
 	if (!alert)

@@ -33,7 +33,7 @@ struct alerts_options {
 	struct sender *sender;
 	const struct alerts_channel *channels; /* as the sender has them; stays */
 	size_t nchannels;
-	const char *monitor; /* this process's hostname; stays */
+	const char *monitor;		   /* this process's hostname; stays */
 	const char *(*cluster)(void *ctx); /* "" before it is known */
 	/* All of /alerts was read after alerts_lead(): from now on it is written. */
 	void (*led)(void *ctx);

@@ -11,8 +11,8 @@
 enum {
 	ALERTS_MAX = 50000, /* kept; further ones are logged */
 	WRITES_AT_ONCE = 64,
-	REFRESH_S = 60,        /* of a firing alert's value in /alerts */
-	KEEP_RESOLVED_S = 3600, /* so that `mrctl alert list` and flapping know it … */
+	REFRESH_S = 60,		   /* of a firing alert's value in /alerts */
+	KEEP_RESOLVED_S = 3600,	   /* so that `mrctl alert list` and flapping know it … */
 	KEEP_UNTOLD_S = 7 * 86400, /* … and longer while a channel is down */
 };
 
@@ -30,14 +30,15 @@ struct alert {
 	bool local;
 	struct alert_doc doc;
 	struct life life;
-	uint64_t before_firing_ms, before_resolved_ms; /* of what was resolved before this pending */
+	uint64_t before_firing_ms,
+	    before_resolved_ms; /* of what was resolved before this pending */
 	bool reported;
 
 	/* In /alerts. */
 	bool stored;
 	bool dirty;
-	bool drop; /* the node goes, then this */
-	bool gone; /* it went */
+	bool drop;     /* the node goes, then this */
+	bool gone;     /* it went */
 	bool deleting; /* what op does */
 	int32_t version;
 	unsigned generation, written; /* what of dirty is under way */

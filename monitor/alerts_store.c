@@ -38,9 +38,9 @@ static struct life life_of(const struct alert_doc *d, usec_t now)
 		l.state = LIFE_FIRING;
 	if (d->state == ALERT_RESOLVED) {
 		l.resolved = true;
-		l.resolved_at = now - (wall > d->resolved_ms
-					       ? (usec_t)(wall - d->resolved_ms) * USEC_PER_MSEC
-					       : 0);
+		l.resolved_at =
+		    now -
+		    (wall > d->resolved_ms ? (usec_t)(wall - d->resolved_ms) * USEC_PER_MSEC : 0);
 	}
 	return l;
 }
@@ -157,7 +157,7 @@ static void listed(void *ctx, const struct zk_reply *r)
 	for (size_t i = 0; i < a->n; i++)
 		a->v[i]->stored = a->v[i]->local;
 	static const struct fetch_callbacks callbacks = {
-		.path = path_of, .each = fetched, .done = fetched_all};
+	    .path = path_of, .each = fetched, .done = fetched_all};
 	struct fetch_callbacks cb = callbacks;
 	cb.ctx = a;
 	a->fetch = fetch_start(a->o.zk, a->names.n, &cb);
@@ -276,10 +276,14 @@ void alert_store(struct alert *alert)
 	if (alert->drop) {
 		alert->op = zk_delete_async(a->o.zk, path, alert->version, written, alert);
 	} else if (alert->stored) {
-		alert->op = zk_set_async(a->o.zk, path, b.data, b.len, alert->version, written, alert);
+		alert->op =
+		    zk_set_async(a->o.zk, path, b.data, b.len, alert->version, written, alert);
 	} else {
-		const struct zk_create create = {.path = path, .data = b.data, .len = b.len,
-						 .kind = ZK_PERSISTENT, .acl = &acl_alerts};
+		const struct zk_create create = {.path = path,
+						 .data = b.data,
+						 .len = b.len,
+						 .kind = ZK_PERSISTENT,
+						 .acl = &acl_alerts};
 		alert->op = zk_create_async(a->o.zk, &create, written, alert);
 	}
 	if (alert->op)

@@ -43,15 +43,21 @@ static void submit(struct alert *alert, size_t channel, int want)
 		shown.since_ms = shown.firing_ms = alert->before_firing_ms;
 		shown.resolved_ms = alert->before_resolved_ms;
 	}
-	const struct payload payload = {.event = word, .key = alert->id, .cluster = o->cluster(o->ctx),
-					.monitor = o->monitor, .doc = &shown};
+	const struct payload payload = {.event = word,
+					.key = alert->id,
+					.cluster = o->cluster(o->ctx),
+					.monitor = o->monitor,
+					.doc = &shown};
 	buf_init(&b);
 	alerts_payload(&payload, &b);
-	snprintf(event, sizeof(event), "%s:%llu:%s", alert->id,
-		 (unsigned long long)shown.firing_ms, word);
+	snprintf(event, sizeof(event), "%s:%llu:%s", alert->id, (unsigned long long)shown.firing_ms,
+		 word);
 	if (!b.failed) {
-		const struct sender_notification n = {.channel = channel, .key = alert->id,
-						      .event = event, .body = b.data, .len = b.len};
+		const struct sender_notification n = {.channel = channel,
+						      .key = alert->id,
+						      .event = event,
+						      .body = b.data,
+						      .len = b.len};
 		/* 0: the queue is full; what is not known is told later. */
 		delivery->job = sender_submit(o->sender, &n);
 		delivery->job_state = want;

@@ -75,9 +75,8 @@ static struct host *add_host(struct machines *m, const char *name)
 	struct host *h = find_host(m, name);
 	if (h)
 		return h;
-	struct host *hosts = m->nhosts < HOSTS_MAX
-				     ? realloc(m->hosts, (m->nhosts + 1) * sizeof(*hosts))
-				     : NULL;
+	struct host *hosts =
+	    m->nhosts < HOSTS_MAX ? realloc(m->hosts, (m->nhosts + 1) * sizeof(*hosts)) : NULL;
 	if (!hosts)
 		return NULL;
 	m->hosts = hosts;
@@ -279,8 +278,9 @@ static void loaded(void *ctx, const struct zk_reply *r)
 	m->dirty = true;
 	if (r->len == 0)
 		return;
-	json_t *tree = document_parse(r->data, r->len, ROSTER_MAX, "the list of machines in /alerts",
-				      ERR_DOCUMENT_INVALID, &err);
+	json_t *tree =
+	    document_parse(r->data, r->len, ROSTER_MAX, "the list of machines in /alerts",
+			   ERR_DOCUMENT_INVALID, &err);
 	if (!tree) {
 		log_err(LOG_LEVEL_WARN, "the list of machines begins anew", &err);
 		return;
@@ -337,18 +337,17 @@ void machines_lead(struct machines *m, bool lead)
 	m->loaded = m->known = false;
 }
 
-void machines_evaluate(struct machines *m, struct alerts *alerts, const struct rule_setting *setting,
-		       usec_t now)
+void machines_evaluate(struct machines *m, struct alerts *alerts,
+		       const struct rule_setting *setting, usec_t now)
 {
 	uint64_t wall = wall_ms();
 	for (size_t i = 0; i < m->nhosts; i++) {
 		struct host *h = &m->hosts[i];
-		usec_t gone = h->gone && wall > h->gone_ms
-				      ? (usec_t)(wall - h->gone_ms) * USEC_PER_MSEC
-				      : 0;
+		usec_t gone =
+		    h->gone && wall > h->gone_ms ? (usec_t)(wall - h->gone_ms) * USEC_PER_MSEC : 0;
 		struct verdict verdict;
 		const struct machine_facts facts = {
-			.hostname = h->name, .gone = h->gone, .gone_for = gone, .held = h->held};
+		    .hostname = h->name, .gone = h->gone, .gone_for = gone, .held = h->held};
 		rules_machine(&facts, setting, &verdict);
 		alerts_report(alerts, RULE_MACHINE_GONE, h->name, setting, &verdict, now);
 		if (h->gone && gone > setting->threshold) {

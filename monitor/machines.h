@@ -30,8 +30,8 @@ void machines_look(struct machines *m);
 /* Whether all is known: else nobody may be judged, as who is not known is not gone. */
 bool machines_ready(const struct machines *m);
 /* Asks the rule about all, and forgets who is gone for too long. */
-void machines_evaluate(struct machines *m, struct alerts *alerts, const struct rule_setting *setting,
-		       usec_t now);
+void machines_evaluate(struct machines *m, struct alerts *alerts,
+		       const struct rule_setting *setting, usec_t now);
 size_t machines_present(const struct machines *m);
 size_t machines_gone(const struct machines *m);
 

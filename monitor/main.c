@@ -10,14 +10,14 @@
 enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
-	"usage: mr-monitor --config FILE [--log-level LEVEL]\n"
-	"       mr-monitor --check-config --config FILE\n"
-	"       mr-monitor --print sample-config|reference-config|reference-rules\n"
-	"       mr-monitor --version | --help\n"
-	"\n"
-	"  --config FILE      the configuration file\n"
-	"  --check-config     read and check it, references to secrets too, and do nothing else\n"
-	"  --log-level LEVEL  error, warn, info (default) or debug\n";
+    "usage: mr-monitor --config FILE [--log-level LEVEL]\n"
+    "       mr-monitor --check-config --config FILE\n"
+    "       mr-monitor --print sample-config|reference-config|reference-rules\n"
+    "       mr-monitor --version | --help\n"
+    "\n"
+    "  --config FILE      the configuration file\n"
+    "  --check-config     read and check it, references to secrets too, and do nothing else\n"
+    "  --log-level LEVEL  error, warn, info (default) or debug\n";
 
 enum option_code {
 	OPT_CONFIG = 256,
@@ -29,13 +29,13 @@ enum option_code {
 };
 
 static const struct option options[] = {
-	{"config", required_argument, NULL, OPT_CONFIG},
-	{"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
-	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
-	{"print", required_argument, NULL, OPT_PRINT},
-	{"version", no_argument, NULL, OPT_VERSION},
-	{"help", no_argument, NULL, OPT_HELP},
-	{0},
+    {"config", required_argument, NULL, OPT_CONFIG},
+    {"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
+    {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+    {"print", required_argument, NULL, OPT_PRINT},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
 };
 
 struct arguments {
@@ -58,15 +58,16 @@ static int print_page(const char *name)
 	if (strcmp(name, "sample-config") == 0) {
 		config_print_sample(monitor_config_keys, monitor_config_nkeys, "mr-monitor", &out);
 	} else if (strcmp(name, "reference-config") == 0) {
-		config_print_reference(monitor_config_keys, monitor_config_nkeys, "mr-monitor", &out);
+		config_print_reference(monitor_config_keys, monitor_config_nkeys, "mr-monitor",
+				       &out);
 	} else if (strcmp(name, "reference-rules") == 0) {
 		rules_print_reference(&out);
 	} else {
 		buf_free(&out);
 		return bad_usage("there is no such page", name);
 	}
-	bool ok = !out.failed && fwrite(out.data, 1, out.len, stdout) == out.len &&
-		  fflush(stdout) == 0;
+	bool ok =
+	    !out.failed && fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
 	buf_free(&out);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

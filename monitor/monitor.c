@@ -183,12 +183,17 @@ static void beat(struct monitor *m, size_t channel)
 	if (report_set(&doc.rule, "heartbeat") == 0 &&
 	    report_set(&doc.name, daemon_cluster(m->daemon)) == 0 &&
 	    report_set(&doc.message, "All tasks are being watched.") == 0) {
-		const struct payload payload = {.event = "heartbeat", .key = "heartbeat",
+		const struct payload payload = {.event = "heartbeat",
+						.key = "heartbeat",
 						.cluster = daemon_cluster(m->daemon),
-						.monitor = m->config->hostname, .doc = &doc};
+						.monitor = m->config->hostname,
+						.doc = &doc};
 		alerts_payload(&payload, &b);
-		const struct sender_notification n = {.channel = channel, .key = "heartbeat",
-						      .event = event, .body = b.data, .len = b.len,
+		const struct sender_notification n = {.channel = channel,
+						      .key = "heartbeat",
+						      .event = event,
+						      .body = b.data,
+						      .len = b.len,
 						      .once = true};
 		if (!b.failed && sender_submit(m->sender, &n) == 0)
 			log_warn("channel %s: no room for a heartbeat", m->channels[channel].name);
@@ -277,9 +282,12 @@ static int open_sender(struct monitor *m, struct err *err)
 	}
 	for (size_t i = 0; i < c->nchannels; i++) {
 		const struct monitor_channel *ch = &c->channels[i];
-		list[i] = (struct sender_channel){.name = ch->name, .url = ch->url.text,
-						  .token = ch->token.text, .ca = ch->ca,
-						  .proxy = ch->proxy, .timeout = ch->timeout,
+		list[i] = (struct sender_channel){.name = ch->name,
+						  .url = ch->url.text,
+						  .token = ch->token.text,
+						  .ca = ch->ca,
+						  .proxy = ch->proxy,
+						  .timeout = ch->timeout,
 						  .retry_for = ch->retry_for};
 		m->channels[i] = (struct alerts_channel){ch->name, ch->severities};
 	}
@@ -295,11 +303,14 @@ static int open_parts(struct monitor *m, struct err *err)
 	int rc = open_sender(m, err);
 	if (rc < 0)
 		return rc;
-	const struct alerts_options options = {.zk = zk, .sender = m->sender,
+	const struct alerts_options options = {.zk = zk,
+					       .sender = m->sender,
 					       .channels = m->channels,
 					       .nchannels = m->config->nchannels,
-					       .monitor = m->config->hostname, .cluster = cluster,
-					       .led = led, .ctx = m};
+					       .monitor = m->config->hostname,
+					       .cluster = cluster,
+					       .led = led,
+					       .ctx = m};
 	m->alerts = alerts_open(&options);
 	m->orders = orders_open(&options, node);
 	m->watch = watch_open(zk, m->config->rules, round_done, m);
@@ -307,8 +318,8 @@ static int open_parts(struct monitor *m, struct err *err)
 	m->tick = daemon_timer_new(m->daemon, TICK, tick, m);
 	if (!m->alerts || !m->orders || !m->watch || !m->machines || !m->tick)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the monitor");
-	rc = sd_event_add_io(daemon_loop(m->daemon), &m->sender_source, sender_fd(m->sender), EPOLLIN,
-			     sender_readable, m);
+	rc = sd_event_add_io(daemon_loop(m->daemon), &m->sender_source, sender_fd(m->sender),
+			     EPOLLIN, sender_readable, m);
 	if (rc < 0)
 		return err_set(err, rc, ERR_INTERNAL, "the event loop: %s", strerror(-rc));
 	return pages_open(m->daemon, m->config->metrics_listen, "mr-monitor", monitor_metrics, m,
@@ -342,17 +353,17 @@ int monitor_run(const struct monitor_config *config)
 	struct monitor m = {.config = config, .away_since = clock_boot()};
 	struct err err = {0};
 	const struct daemon_options options = {
-		.program = "mr-monitor",
-		.role = ZK_ROLE_MONITOR,
-		.folder = PATHS_MONITORS,
-		.hostname = config->hostname,
-		.secrets_dir = config->secrets_dir,
-		.config = config->file,
-		.callbacks = {.ctx = &m,
-			      .ready = ready,
-			      .session = session_changed,
-			      .stop = stop,
-			      .describe = describe},
+	    .program = "mr-monitor",
+	    .role = ZK_ROLE_MONITOR,
+	    .folder = PATHS_MONITORS,
+	    .hostname = config->hostname,
+	    .secrets_dir = config->secrets_dir,
+	    .config = config->file,
+	    .callbacks = {.ctx = &m,
+			  .ready = ready,
+			  .session = session_changed,
+			  .stop = stop,
+			  .describe = describe},
 	};
 	name_servers(config_string(config->file, "zookeeper", "servers"), m.servers);
 	m.now = m.round_at = clock_boot();

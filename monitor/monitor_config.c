@@ -18,6 +18,7 @@ static const char *const channel_types[] = {"webhook", NULL};
 #define SECOND USEC_PER_SEC
 #define DAY    (86400 * SECOND)
 
+/* clang-format off */
 const struct config_key monitor_config_keys[] = {
 	DAEMON_CONFIG_KEYS,
 	{"secrets", "secrets_dir", CONFIG_STRING, "/etc/mysql-replicator/secrets", 0, 0, "path",
@@ -61,6 +62,7 @@ const struct config_key monitor_config_keys[] = {
 	{"rule.*", "severity", CONFIG_ENUM, NULL, 0, 0, NULL, false,
 	 "How urgent it is: channels choose by it.", alert_severities},
 };
+/* clang-format on */
 const size_t monitor_config_nkeys = sizeof(monitor_config_keys) / sizeof(monitor_config_keys[0]);
 
 static const enum log_level level_of[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
@@ -87,8 +89,9 @@ static int read_rule(const struct config *c, const char *section, struct rule_se
 		for (size_t r = 0; r < RULES; r++)
 			nearest_try(&near, rules[r].name);
 		const char *best = nearest_best(&near);
-		return best ? invalid(section, NULL, err, "is no rule (did you mean rule.%s?)", best)
-			    : invalid(section, NULL, err, "is no rule%s", "");
+		return best
+			   ? invalid(section, NULL, err, "is no rule (did you mean rule.%s?)", best)
+			   : invalid(section, NULL, err, "is no rule%s", "");
 	}
 	struct rule_setting *s = &settings[i];
 	if (config_given(c, section, "enabled"))
@@ -166,8 +169,10 @@ static int read_channel(struct monitor_config *c, const char *section, struct mo
 	const struct config *f = c->file;
 	ch->name = section + strlen("channel.");
 	if (paths_name_check(PATHS_NAME_ID, ch->name, NULL) < 0)
-		return invalid(section, NULL, err, "has a name with other characters than letters, "
-						   "digits, '-', '_'%s", "");
+		return invalid(section, NULL, err,
+			       "has a name with other characters than letters, "
+			       "digits, '-', '_'%s",
+			       "");
 	ch->ca = config_string(f, section, "ca");
 	ch->proxy = config_string(f, section, "proxy");
 	ch->timeout = config_duration(f, section, "timeout");
@@ -180,8 +185,9 @@ static int read_channel(struct monitor_config *c, const char *section, struct mo
 		rc = resolve(&ch->token, f, section, "token", c->secrets_dir, err);
 	if (rc == 0 && (!ch->url.text || (strncmp(ch->url.text, "https://", 8) != 0 &&
 					  strncmp(ch->url.text, "http://", 7) != 0)))
-		rc = invalid(section, "url", err, "%s", "is missing, or does not begin with https:// "
-							"or http://");
+		rc = invalid(section, "url", err, "%s",
+			     "is missing, or does not begin with https:// "
+			     "or http://");
 	return rc;
 }
 
@@ -195,7 +201,8 @@ static int read_channels(struct monitor_config *c, struct err *err)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for channels");
 	for (; c->nchannels < n; c->nchannels++) {
 		struct monitor_channel *ch = &c->channels[c->nchannels];
-		int rc = read_channel(c, config_section(c->file, "channel.", c->nchannels), ch, err);
+		int rc =
+		    read_channel(c, config_section(c->file, "channel.", c->nchannels), ch, err);
 		if (rc < 0) {
 			c->nchannels++; /* its secrets are wiped too */
 			return rc;

@@ -38,7 +38,8 @@ struct monitor_config {
 };
 
 /* path NULL: defaults. ERR_CONFIG_INVALID, ERR_SECRET_MISSING. */
-int monitor_config_load(const char *path, struct monitor_config *ret, struct err *err) MR_MUST_CHECK;
+int monitor_config_load(const char *path, struct monitor_config *ret,
+			struct err *err) MR_MUST_CHECK;
 void monitor_config_free(struct monitor_config *c);
 
 #endif

@@ -77,12 +77,12 @@ static void put_tasks(const struct monitor *mon, struct metrics *m)
 		const char *name, *help;
 		watch_each_fn *fn;
 	} families[] = {
-		{"mr_task_lag_seconds", "How far a task is behind its source.", put_lag},
-		{"mr_task_running", "Whether an instance of the task runs.", put_running},
-		{"mr_task_desired_running", "Whether the task should run.", put_desired},
-		{"mr_task_instances", "Instances of the task, standbys included.", put_instances},
-		{"mr_task_binlog_left_seconds",
-		 "How long until the source purges what the task has not read.", put_left},
+	    {"mr_task_lag_seconds", "How far a task is behind its source.", put_lag},
+	    {"mr_task_running", "Whether an instance of the task runs.", put_running},
+	    {"mr_task_desired_running", "Whether the task should run.", put_desired},
+	    {"mr_task_instances", "Instances of the task, standbys included.", put_instances},
+	    {"mr_task_binlog_left_seconds",
+	     "How long until the source purges what the task has not read.", put_left},
 	};
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		metrics_family(m, families[i].name, METRICS_GAUGE, families[i].help);

@@ -29,10 +29,10 @@ struct monitor {
 	bool new_session;
 	bool connected;
 	bool ever_connected;
-	bool late_start; /* ZooKeeper was away when this process started */
-	usec_t away_since; /* clock_boot, while not connected */
+	bool late_start;     /* ZooKeeper was away when this process started */
+	usec_t away_since;   /* clock_boot, while not connected */
 	usec_t settle_until; /* tasks have until then to come back */
-	usec_t stop_by;    /* clock_boot; 0: not stopping */
+	usec_t stop_by;	     /* clock_boot; 0: not stopping */
 
 	/*
 	 * The monitor's own clock: moves by what passed between two rounds, but by no more
@@ -41,7 +41,7 @@ struct monitor {
 	usec_t now;
 	usec_t round_at; /* clock_boot of the last round's begin */
 	usec_t next_round;
-	bool round;      /* under way */
+	bool round;	     /* under way */
 	usec_t evaluated_at; /* clock_boot; 0: never */
 	usec_t evaluated_wall;
 	usec_t took; /* the last round */

@@ -17,7 +17,7 @@ struct order {
 	struct order *next;
 	char id[PATHS_ID_MAX + 1];
 	bool listed;
-	bool read;     /* and taken in hand, or nobody's business */
+	bool read; /* and taken in hand, or nobody's business */
 	uint64_t created_ms;
 	struct order_doc doc;
 	bool has_doc;
@@ -26,7 +26,7 @@ struct order {
 	uint64_t *jobs; /* one a channel; 0: none, or told */
 	bool sending;
 	bool answering;
-	bool finished; /* the node has an answer */
+	bool finished;				 /* the node has an answer */
 	char code[REPORT_CODE_MAX], reason[256]; /* of what failed; "" */
 };
 
@@ -87,8 +87,8 @@ static void answer(struct order *order)
 			     order->code[0] ? order->code : NULL, order->reason) == 0) {
 		order_doc_print(&order->doc, &b);
 		if (!b.failed)
-			order->op = zk_set_async(order->s->o.zk, path, b.data, b.len, order->version,
-						 answered, order);
+			order->op = zk_set_async(order->s->o.zk, path, b.data, b.len,
+						 order->version, answered, order);
 	}
 	buf_free(&b);
 }
@@ -119,12 +119,18 @@ static bool send_one(struct order *order, size_t channel)
 		  report_set(&doc.message, message) == 0;
 	buf_init(&b);
 	if (ok) {
-		const struct payload payload = {.event = "test", .key = key,
+		const struct payload payload = {.event = "test",
+						.key = key,
 						.cluster = o->cluster(o->ctx),
-						.monitor = o->monitor, .doc = &doc};
+						.monitor = o->monitor,
+						.doc = &doc};
 		alerts_payload(&payload, &b);
-		const struct sender_notification n = {.channel = channel, .key = key, .event = key,
-						      .body = b.data, .len = b.len, .once = true};
+		const struct sender_notification n = {.channel = channel,
+						      .key = key,
+						      .event = key,
+						      .body = b.data,
+						      .len = b.len,
+						      .once = true};
 		order->jobs[channel] = b.failed ? 0 : sender_submit(o->sender, &n);
 	}
 	buf_free(&b);
@@ -148,14 +154,17 @@ static void carry_out(struct order *order)
 				continue;
 			sent++;
 			if (!send_one(order, i))
-				refuse(order, "channel", "%s: its queue is full", o->channels[i].name);
+				refuse(order, "channel", "%s: its queue is full",
+				       o->channels[i].name);
 		}
 		if (sent == 0 && order->doc.channel[0])
 			refuse(order, "no_channel", "the alerting monitor has no channel %.100s",
 			       order->doc.channel);
 		else if (sent == 0)
-			refuse(order, "no_channel", "the alerting monitor has no channel: add a "
-						    "section [channel.NAME]%s", "");
+			refuse(order, "no_channel",
+			       "the alerting monitor has no channel: add a "
+			       "section [channel.NAME]%s",
+			       "");
 	}
 	order->sending = true;
 }
@@ -232,7 +241,8 @@ void orders_look(struct orders *s)
 		if (!order->read)
 			order->op = zk_get_async(s->o.zk, path, on_order, order);
 		else if (wall_ms() > order->created_ms + KEEP_S * 1000ULL)
-			order->op = zk_delete_async(s->o.zk, path, ZK_ANY_VERSION, on_deleted, order);
+			order->op =
+			    zk_delete_async(s->o.zk, path, ZK_ANY_VERSION, on_deleted, order);
 		else
 			look_done(order);
 	}

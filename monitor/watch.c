@@ -21,9 +21,9 @@ struct tracked {
 	bool has_own;
 	struct task_alert own[TASK_ALERTS];
 	struct progress progress;
-	bool read;     /* in the last round */
+	bool read; /* in the last round */
 	bool document_broken;
-	char *broken;  /* why not; NULL */
+	char *broken; /* why not; NULL */
 	/* Of the document; valid while `read`. */
 	struct instance_doc doc;
 	bool has_doc;
@@ -136,7 +136,8 @@ static void on_document(void *ctx, const char *name, const char *text, size_t le
 	if (task_parse(text, len, &task, &err) < 0) {
 		if (!t->document_broken)
 			log_warn("task %s: its document cannot be read, so its own alert rules are "
-				 "not known: %s", name, err.text);
+				 "not known: %s",
+				 name, err.text);
 		t->document_broken = true;
 		return;
 	}
@@ -157,7 +158,7 @@ struct watch *watch_open(struct zk *zk, const struct rule_setting settings[RULES
 	w->done = done;
 	w->ctx = ctx;
 	const struct view_options options = {
-		.zk = zk, .changed = on_changed, .document = on_document, .ctx = w};
+	    .zk = zk, .changed = on_changed, .document = on_document, .ctx = w};
 	w->view = view_open(&options);
 	if (!w->view) {
 		free(w);
@@ -243,7 +244,7 @@ static void round_over(void *ctx, int rc)
 bool watch_round(struct watch *w, usec_t now)
 {
 	const struct fetch_callbacks callbacks = {
-		.ctx = w, .path = path_of, .each = answered, .done = round_over};
+	    .ctx = w, .path = path_of, .each = answered, .done = round_over};
 	if (w->fetch)
 		return false;
 	if (w->has_tasks)
@@ -312,28 +313,28 @@ static void evaluate_task(struct watch *w, const struct view_task *task, const s
 {
 	char position[128], head[128];
 	struct task_facts f = {
-		.name = task->name,
-		.hot = !task->group[0],
-		.has_document = task->has_document,
-		.control_error = task->control_state == VIEW_CONTROL_BAD ? task->control_error : "",
-		.desired = task->desired,
-		.instances = task->nnodes,
-		.node = task->nnodes ? task->nodes[0] : "",
-		.broken = t && t->broken ? t->broken : "",
-		.lag = -1,
-		.binlog_hours_left = -1,
-		.hostname = "",
-		.error_code = "",
-		.error_message = "",
-		.position = "",
-		.source_head = "",
+	    .name = task->name,
+	    .hot = !task->group[0],
+	    .has_document = task->has_document,
+	    .control_error = task->control_state == VIEW_CONTROL_BAD ? task->control_error : "",
+	    .desired = task->desired,
+	    .instances = task->nnodes,
+	    .node = task->nnodes ? task->nodes[0] : "",
+	    .broken = t && t->broken ? t->broken : "",
+	    .lag = -1,
+	    .binlog_hours_left = -1,
+	    .hostname = "",
+	    .error_code = "",
+	    .error_message = "",
+	    .position = "",
+	    .source_head = "",
 	};
 	if (t && t->read && task->nnodes)
 		instance_facts(t, now, &f, position, head);
 	for (int r = 0; r < (int)TASK_ALERTS; r++) {
 		struct verdict verdict;
 		const struct rule_setting setting =
-			rules_setting(&w->settings[r], t && t->has_own ? &t->own[r] : NULL);
+		    rules_setting(&w->settings[r], t && t->has_own ? &t->own[r] : NULL);
 		bool firing = alerts_firing(alerts, (enum rule_id)r, task->name);
 		rules_task((enum rule_id)r, &f, &setting, firing, &verdict);
 		alerts_report(alerts, (enum rule_id)r, task->name, &setting, &verdict, now);
@@ -355,14 +356,14 @@ void watch_each(struct watch *w, watch_each_fn *fn, void *ctx)
 		const struct tracked *t = find(w, task->name);
 		bool read = t && t->read;
 		const struct watch_task shown = {
-			.name = task->name,
-			.desired = task->desired,
-			.state = read ? report_state_name((enum report_state)t->doc.state) : "NONE",
-			.running = read && (t->doc.state == REPORT_RUNNING ||
-					    t->doc.state == REPORT_SNAPSHOT),
-			.instances = task->nnodes,
-			.lag = read && t->doc.lag_ms >= 0 ? t->doc.lag_ms * USEC_PER_MSEC : -1,
-			.binlog_hours_left = read ? t->doc.binlog_hours_left : -1,
+		    .name = task->name,
+		    .desired = task->desired,
+		    .state = read ? report_state_name((enum report_state)t->doc.state) : "NONE",
+		    .running =
+			read && (t->doc.state == REPORT_RUNNING || t->doc.state == REPORT_SNAPSHOT),
+		    .instances = task->nnodes,
+		    .lag = read && t->doc.lag_ms >= 0 ? t->doc.lag_ms * USEC_PER_MSEC : -1,
+		    .binlog_hours_left = read ? t->doc.binlog_hours_left : -1,
 		};
 		fn(ctx, &shown);
 	}

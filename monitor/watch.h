@@ -34,11 +34,11 @@ void watch_evaluate(struct watch *w, struct alerts *alerts, usec_t now);
 /* A task as the last round found it, for metrics. */
 struct watch_task {
 	const char *name;
-	int desired;       /* enum control_desired */
+	int desired;	   /* enum control_desired */
 	const char *state; /* of its first instance; "NONE" without one */
 	bool running;
 	size_t instances;
-	usec_t lag;               /* -1 */
+	usec_t lag;		  /* -1 */
 	double binlog_hours_left; /* negative */
 };
 typedef void watch_each_fn(void *ctx, const struct watch_task *task);

@@ -12,12 +12,12 @@ static const struct unit {
 	const char *name;
 	usec_t factor;
 } units[] = {
-	{"us", 1},
-	{"ms", USEC_PER_MSEC},
-	{"s", USEC_PER_SEC},
-	{"m", 60 * USEC_PER_SEC},
-	{"h", 3600 * USEC_PER_SEC},
-	{"d", 86400 * USEC_PER_SEC},
+    {"us", 1},
+    {"ms", USEC_PER_MSEC},
+    {"s", USEC_PER_SEC},
+    {"m", 60 * USEC_PER_SEC},
+    {"h", 3600 * USEC_PER_SEC},
+    {"d", 86400 * USEC_PER_SEC},
 };
 enum { UNITS = sizeof(units) / sizeof(units[0]) };
 

@@ -23,12 +23,12 @@ enum order_state { ORDER_PENDING, ORDER_DONE, ORDER_FAILED };
 
 struct order_doc {
 	char *type;
-	char *by;            /* who gave the order */
-	uint64_t created_ms; /* times are milliseconds since 1970 */
-	char *channel;       /* "" for all of them */
-	int state;           /* enum order_state */
-	char *node;          /* the monitor that answered; "" before */
-	uint64_t finished_ms; /* 0 before */
+	char *by;		   /* who gave the order */
+	uint64_t created_ms;	   /* times are milliseconds since 1970 */
+	char *channel;		   /* "" for all of them */
+	int state;		   /* enum order_state */
+	char *node;		   /* the monitor that answered; "" before */
+	uint64_t finished_ms;	   /* 0 before */
 	struct report_error error; /* of ORDER_FAILED */
 };
 

@@ -81,9 +81,9 @@ size_t view_count(struct view *v);
 
 struct view_query {
 	const char *after; /* names behind this one; NULL or "": from the beginning */
-	size_t limit;      /* 0: all */
+	size_t limit;	   /* 0: all */
 	const char *group; /* of this group only; "": hot tasks only; NULL: any */
-	int desired;       /* enum control_desired, or -1: any */
+	int desired;	   /* enum control_desired, or -1: any */
 	const char *text;  /* names that contain it, case ignored; NULL or "": any */
 };
 

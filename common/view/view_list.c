@@ -18,20 +18,20 @@ static int copy(const struct entry *e, struct arena *a, struct view_task *t)
 {
 	const char **nodes = arena_zalloc(a, (e->nnodes + 1) * sizeof(*nodes));
 	*t = (struct view_task){
-		.name = keep(a, e->name),
-		.group = keep(a, e->group),
-		.path = keep(a, e->path),
-		.has_document = e->has_document,
-		.control_state = e->control_state,
-		.control_error = keep(a, e->control_error),
-		.desired = e->desired,
-		.revision = e->revision,
-		.restart = e->restart,
-		.reset = e->reset,
-		.control_mzxid = e->control_mzxid,
-		.control_version = e->control_version,
-		.nodes = nodes,
-		.nnodes = e->nnodes,
+	    .name = keep(a, e->name),
+	    .group = keep(a, e->group),
+	    .path = keep(a, e->path),
+	    .has_document = e->has_document,
+	    .control_state = e->control_state,
+	    .control_error = keep(a, e->control_error),
+	    .desired = e->desired,
+	    .revision = e->revision,
+	    .restart = e->restart,
+	    .reset = e->reset,
+	    .control_mzxid = e->control_mzxid,
+	    .control_version = e->control_version,
+	    .nodes = nodes,
+	    .nnodes = e->nnodes,
 	};
 	if (!nodes || !t->name || !t->group || !t->path || !t->control_error)
 		return -ENOMEM;
@@ -46,8 +46,8 @@ static int copy(const struct entry *e, struct arena *a, struct view_task *t)
 static bool wanted(const struct entry *e, const struct view_query *q)
 {
 	return e->visible && (!q->group || strcmp(e->group, q->group) == 0) &&
-	       (q->desired < 0 || (e->control_state == VIEW_CONTROL_THERE &&
-				   e->desired == q->desired)) &&
+	       (q->desired < 0 ||
+		(e->control_state == VIEW_CONTROL_THERE && e->desired == q->desired)) &&
 	       (!q->text || !q->text[0] || strcasestr(e->name, q->text));
 }
 

@@ -19,12 +19,12 @@ struct entry {
 
 	/* Owning thread only. */
 	struct zk_watch *control_watch, *instances_watch;
-	struct zk_op *path_op;     /* reads /names/<name> */
+	struct zk_op *path_op;	   /* reads /names/<name> */
 	struct zk_op *document_op; /* looks at the task's node */
-	bool document_again;       /* its control changed meanwhile */
-	bool document_owed;        /* could not be read: no connection */
-	bool queued;               /* its path is to be read */
-	bool loading;              /* counted in v->loading */
+	bool document_again;	   /* its control changed meanwhile */
+	bool document_owed;	   /* could not be read: no connection */
+	bool queued;		   /* its path is to be read */
+	bool loading;		   /* counted in v->loading */
 	bool control_told, instances_told, document_told;
 	int64_t control_czxid; /* 0: no node */
 	struct entry *next_queued;

@@ -36,16 +36,16 @@ struct sender_channel {
 	const char *name;
 	const char *url;
 	const char *token; /* sent as Authorization: Bearer */
-	const char *ca;    /* a file with further authorities, PEM */
+	const char *ca;	   /* a file with further authorities, PEM */
 	const char *proxy;
-	usec_t timeout;   /* of one try */
+	usec_t timeout;	  /* of one try */
 	usec_t retry_for; /* then it is given up */
 };
 
 struct sender_result {
 	uint64_t id;
 	size_t channel;
-	bool taken; /* the channel answered 2xx */
+	bool taken;			/* the channel answered 2xx */
 	char reason[SENDER_REASON_MAX]; /* why not: "HTTP 503", "connection refused" */
 };
 

@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 enum {
-	AT_ONCE = 2,            /* transfers a channel that works */
+	AT_ONCE = 2,		/* transfers a channel that works */
 	ANSWER_MAX = 64 * 1024, /* of an answer's body, which nobody reads */
 };
 
@@ -22,7 +22,7 @@ struct job {
 	size_t channel;
 	bool once;
 	usec_t queued_at, not_before; /* clock_boot */
-	unsigned refused;             /* times in a row by an answer that is about itself */
+	unsigned refused;	      /* times in a row by an answer that is about itself */
 	char key[SENDER_KEY_MAX];
 	char event[SENDER_KEY_MAX];
 	char *body;

@@ -85,7 +85,8 @@ static bool set_up(struct sender *s, struct job *job)
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (c->ca[0])
 		curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca);
-	curl_easy_setopt(curl, CURLOPT_PROXY, c->proxy); /* "": none, whatever the environment says */
+	curl_easy_setopt(curl, CURLOPT_PROXY,
+			 c->proxy); /* "": none, whatever the environment says */
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, job->headers);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "mysql-replicator/" MR_VERSION);
 	if (c->token[0]) {
@@ -182,8 +183,8 @@ static void describe(CURL *curl, CURLcode code, long status, char reason[SENDER_
 		return;
 	}
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
-	snprintf(reason, SENDER_REASON_MAX, "%s%s%s", curl_easy_strerror(code),
-		 number ? ": " : "", number ? strerror((int)number) : "");
+	snprintf(reason, SENDER_REASON_MAX, "%s%s%s", curl_easy_strerror(code), number ? ": " : "",
+		 number ? strerror((int)number) : "");
 }
 
 static bool is_channels_fault(CURLcode code, long status)

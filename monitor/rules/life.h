@@ -14,25 +14,25 @@
 #include "monitor/rules/rules.h"
 
 #define LIFE_FLAP_WINDOW (3600 * USEC_PER_SEC)
-#define LIFE_HOLD_MAX    (3600 * USEC_PER_SEC)
+#define LIFE_HOLD_MAX	 (3600 * USEC_PER_SEC)
 
 enum life_state { LIFE_NOTHING, LIFE_PENDING, LIFE_FIRING };
 
 /* All zero: nothing, never anything. */
 struct life {
-	int state;          /* enum life_state */
-	usec_t since;       /* the condition holds */
-	bool clear;         /* firing, and it does not hold now … */
+	int state;	    /* enum life_state */
+	usec_t since;	    /* the condition holds */
+	bool clear;	    /* firing, and it does not hold now … */
 	usec_t clear_since; /* … since */
-	bool resolved;      /* it was, once … */
+	bool resolved;	    /* it was, once … */
 	usec_t resolved_at;
-	unsigned flaps;     /* times it came back within the window */
+	unsigned flaps; /* times it came back within the window */
 };
 
 enum life_event {
 	LIFE_SAME,
-	LIFE_BEGAN,    /* pending */
-	LIFE_DROPPED,  /* was pending */
+	LIFE_BEGAN,   /* pending */
+	LIFE_DROPPED, /* was pending */
 	LIFE_FIRED,
 	LIFE_RESOLVED, /* was firing */
 };

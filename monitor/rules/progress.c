@@ -32,8 +32,13 @@ void progress_update(struct progress *p, const char *node, int64_t mzxid,
 	mark = mix(mark, &doc->bytes, sizeof(doc->bytes));
 	mark = mix(mark, &doc->transactions, sizeof(doc->transactions));
 	if (!p->seen || p->node != who) {
-		*p = (struct progress){.seen = true, .node = who, .mzxid = mzxid, .mark = mark,
-				       .head = head, .written_at = now, .moved_at = now};
+		*p = (struct progress){.seen = true,
+				       .node = who,
+				       .mzxid = mzxid,
+				       .mark = mark,
+				       .head = head,
+				       .written_at = now,
+				       .moved_at = now};
 		return;
 	}
 	if (p->mzxid != mzxid)

@@ -12,9 +12,9 @@ struct progress {
 	uint32_t node; /* CRC of the instance's name: another one begins anew */
 	int64_t mzxid;
 	usec_t written_at; /* the document was seen to change */
-	uint32_t mark;     /* CRC of position and counters */
+	uint32_t mark;	   /* CRC of position and counters */
 	usec_t moved_at;
-	uint32_t head;         /* CRC of the source's head */
+	uint32_t head; /* CRC of the source's head */
 	/*
 	 * Times the head moved since moved_at. The first may be one that the position has
 	 * passed already (the source is asked twice a minute); the second, at head_moved_at,

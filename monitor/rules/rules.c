@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SECOND USEC_PER_SEC
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
+#define SECOND	USEC_PER_SEC
+#define MINUTE	(60 * SECOND)
+#define HOUR	(60 * MINUTE)
 #define AS_WAIT (-1)
 
+/* clang-format off */
 const struct rule rules[RULES] = {
 	[RULE_NO_RUNNING] = {
 		"no_running", ALERT_TASK, {true, 0, MINUTE, AS_WAIT, ALERT_PAGE}, NULL,
@@ -44,14 +45,15 @@ const struct rule rules[RULES] = {
 		"This monitor cannot reach ZooKeeper, so it sees nothing. Every monitor says so by "
 		"itself, all under one key."},
 };
+/* clang-format on */
 
 _Static_assert((int)RULE_NO_RUNNING == (int)TASK_ALERT_NO_RUNNING &&
-		       (int)RULE_FAILED == (int)TASK_ALERT_FAILED &&
-		       (int)RULE_LAG == (int)TASK_ALERT_LAG &&
-		       (int)RULE_STUCK == (int)TASK_ALERT_STUCK &&
-		       (int)RULE_NO_STANDBY == (int)TASK_ALERT_NO_STANDBY &&
-		       (int)RULE_BINLOG_HOURS_LEFT == (int)TASK_ALERT_BINLOG_HOURS_LEFT &&
-		       (int)RULE_MACHINE_GONE == (int)TASK_ALERTS,
+		   (int)RULE_FAILED == (int)TASK_ALERT_FAILED &&
+		   (int)RULE_LAG == (int)TASK_ALERT_LAG &&
+		   (int)RULE_STUCK == (int)TASK_ALERT_STUCK &&
+		   (int)RULE_NO_STANDBY == (int)TASK_ALERT_NO_STANDBY &&
+		   (int)RULE_BINLOG_HOURS_LEFT == (int)TASK_ALERT_BINLOG_HOURS_LEFT &&
+		   (int)RULE_MACHINE_GONE == (int)TASK_ALERTS,
 	       "a task's rules come first, as its document has them");
 
 int rules_find(const char *name)
@@ -102,7 +104,8 @@ void rules_print_reference(struct buf *out)
 		if (r->threshold)
 			buf_printf(out, "`%s`: %s", threshold, r->threshold);
 		buf_printf(out, " | `%s` | `%s` | %s | %s |\n", wait, hold,
-			   alert_severity_name((enum alert_severity)r->fallback.severity), r->meaning);
+			   alert_severity_name((enum alert_severity)r->fallback.severity),
+			   r->meaning);
 	}
 }
 

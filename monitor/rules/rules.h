@@ -31,17 +31,17 @@ enum rule_id {
 struct rule_setting {
 	bool enabled;
 	usec_t threshold;
-	usec_t wait; /* "for": how long it must hold */
-	usec_t hold; /* "resolve_after": how long it must not hold to be over */
+	usec_t wait;  /* "for": how long it must hold */
+	usec_t hold;  /* "resolve_after": how long it must not hold to be over */
 	int severity; /* enum alert_severity */
 };
 
 struct rule {
 	const char *name;
-	int subject; /* enum alert_subject */
+	int subject;		      /* enum alert_subject */
 	struct rule_setting fallback; /* hold -1: as long as `wait` */
-	const char *threshold; /* what the threshold is; NULL: there is none */
-	const char *meaning;   /* one sentence, Markdown */
+	const char *threshold;	      /* what the threshold is; NULL: there is none */
+	const char *meaning;	      /* one sentence, Markdown */
 };
 
 extern const struct rule rules[RULES];
@@ -75,24 +75,24 @@ struct task_facts {
 	bool hot;
 	bool has_document;
 	const char *control_error; /* "": it can be read, or is not there */
-	int desired;               /* enum control_desired */
-	size_t instances;          /* nodes */
+	int desired;		   /* enum control_desired */
+	size_t instances;	   /* nodes */
 	/* Of the first instance, which runs the task; all below need `read`. */
-	const char *node; /* "" without one */
-	bool read;        /* its document was read; else it is broken or just went */
+	const char *node;   /* "" without one */
+	bool read;	    /* its document was read; else it is broken or just went */
 	const char *broken; /* why it cannot be read; "" */
-	int state;          /* enum report_state */
+	int state;	    /* enum report_state */
 	const char *hostname;
 	usec_t state_for;
-	usec_t lag;                /* -1: not known */
-	double binlog_hours_left;  /* negative: not known */
-	const char *error_code;    /* "" without one */
+	usec_t lag;		  /* -1: not known */
+	double binlog_hours_left; /* negative: not known */
+	const char *error_code;	  /* "" without one */
 	const char *error_message;
 	const char *position; /* for messages: "binlog.000002:1234" or "" */
 	const char *source_head;
 	usec_t stood_for;  /* since its position or its counters moved */
 	usec_t head_for;   /* since the source moved on without it; 0: it did not */
-	bool at_head;      /* its position is the source's head */
+	bool at_head;	   /* its position is the source's head */
 	usec_t silent_for; /* since its document was written */
 };
 

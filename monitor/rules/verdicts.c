@@ -51,30 +51,42 @@ static void no_running(const struct task_facts *f, struct verdict *v)
 	char span[RULES_SPAN_MAX];
 	if (f->control_error[0]) {
 		value(v, "control");
-		holds(v, "What task %s should do is not known: its control document cannot be "
-			 "read (%.300s).", f->name, f->control_error);
-		next_step(v, "mrctl task start %s writes it anew; mrctl task show %s says what is "
-			     "there", f->name, f->name);
+		holds(v,
+		      "What task %s should do is not known: its control document cannot be "
+		      "read (%.300s).",
+		      f->name, f->control_error);
+		next_step(v,
+			  "mrctl task start %s writes it anew; mrctl task show %s says what is "
+			  "there",
+			  f->name, f->name);
 		return;
 	}
 	if (!should_run(f))
 		return;
 	if (f->instances == 0) {
 		value(v, "no instance");
-		holds(v, "Task %s should run and no mr-core has it: its changes are copied by "
-			 "nobody.", f->name);
-		next_step(v, "mrctl machine list: is an mr-core alive that has this task (`tasks`, "
-			     "`groups`) and does not drain? mrctl task why %s", f->name);
+		holds(v,
+		      "Task %s should run and no mr-core has it: its changes are copied by "
+		      "nobody.",
+		      f->name);
+		next_step(v,
+			  "mrctl machine list: is an mr-core alive that has this task (`tasks`, "
+			  "`groups`) and does not drain? mrctl task why %s",
+			  f->name);
 		return;
 	}
 	if (!f->read) {
 		v->state = VERDICT_UNKNOWN; /* the node went just now */
 		if (f->broken[0]) {
 			value(v, "no report");
-			holds(v, "Task %s should run; whether it does is not known, for the report "
-				 "of %s cannot be read (%.300s).", f->name, f->node, f->broken);
-			next_step(v, "mrctl machine list: does this mr-core have another version? "
-				     "mrctl task restart %s", f->name);
+			holds(v,
+			      "Task %s should run; whether it does is not known, for the report "
+			      "of %s cannot be read (%.300s).",
+			      f->name, f->node, f->broken);
+			next_step(v,
+				  "mrctl machine list: does this mr-core have another version? "
+				  "mrctl task restart %s",
+				  f->name);
 		}
 		return;
 	}
@@ -137,8 +149,10 @@ static void stuck(const struct task_facts *f, const struct rule_setting *s, stru
 	}
 	if (f->silent_for >= s->threshold) {
 		value(v, rules_span(f->silent_for, span));
-		holds(v, "The mr-core %s has reported nothing of task %s for %s although it is "
-			 "connected to ZooKeeper: it hangs.", f->hostname, f->name, span);
+		holds(v,
+		      "The mr-core %s has reported nothing of task %s for %s although it is "
+		      "connected to ZooKeeper: it hangs.",
+		      f->hostname, f->name, span);
 		next_step(v, "On %s: systemctl restart mr-core; a standby goes on at once",
 			  f->hostname);
 		return;
@@ -187,15 +201,16 @@ static void binlog_hours_left(const struct task_facts *f, const struct rule_sett
 	if (f->binlog_hours_left < 0)
 		return;
 	usec_t left = f->binlog_hours_left > 1e6
-			      ? INT64_MAX
-			      : (usec_t)(f->binlog_hours_left * 3600 * (double)USEC_PER_SEC);
+			  ? INT64_MAX
+			  : (usec_t)(f->binlog_hours_left * 3600 * (double)USEC_PER_SEC);
 	if (left >= (firing ? s->threshold / 4 * 5 : s->threshold))
 		return;
 	value(v, rules_span(left, span));
 	holds(v, "In %s the source purges binlog that task %s has not read; it is %s.", span,
 	      f->name, report_state_name((enum report_state)f->state));
-	next_step(v, "%s %s, or have the source keep its binlog longer "
-		     "(binlog_expire_logs_seconds, expire_logs_days)",
+	next_step(v,
+		  "%s %s, or have the source keep its binlog longer "
+		  "(binlog_expire_logs_seconds, expire_logs_days)",
 		  f->desired == CONTROL_PAUSED ? "mrctl task resume" : "mrctl task why", f->name);
 }
 
@@ -243,10 +258,11 @@ void rules_machine(const struct machine_facts *facts, const struct rule_setting 
 	if (facts->held > 0)
 		snprintf(tasks, sizeof(tasks), "; it had %u task%s, for the standbys to run now",
 			 facts->held, facts->held == 1 ? "" : "s");
-	holds(ret, "The mr-core %s has been gone for %s without a clean stop%s.", facts->hostname, span,
-	      tasks);
-	next_step(ret, "Look at the machine, and there at: systemctl status mr-core. If it was taken "
-		       "away for good, this ends by itself %s after it went",
+	holds(ret, "The mr-core %s has been gone for %s without a clean stop%s.", facts->hostname,
+	      span, tasks);
+	next_step(ret,
+		  "Look at the machine, and there at: systemctl status mr-core. If it was taken "
+		  "away for good, this ends by itself %s after it went",
 		  rules_span(setting->threshold, bound));
 }
 
@@ -257,9 +273,10 @@ void rules_zookeeper(const struct zookeeper_facts *facts, struct verdict *ret)
 	if (facts->connected)
 		return;
 	value(ret, rules_span(facts->away_for, span));
-	holds(ret, "ZooKeeper (%.300s) cannot be reached by mr-monitor %s for %s: no task is watched, "
-		   "and those that cannot reach it either have stopped.", facts->servers,
-	      facts->monitor, span);
+	holds(ret,
+	      "ZooKeeper (%.300s) cannot be reached by mr-monitor %s for %s: no task is watched, "
+	      "and those that cannot reach it either have stopped.",
+	      facts->servers, facts->monitor, span);
 	next_step(ret, "Look at the ensemble: echo ruok | nc HOST 2181, and the network between; "
 		       "tasks and monitors go on by themselves when it is back");
 }

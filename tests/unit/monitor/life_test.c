@@ -21,8 +21,11 @@ static const struct rule_setting minute = {true, 0, 60 * SECOND, 30 * SECOND, AL
  */
 static void line(const char *holds, const char *want, const struct rule_setting *s)
 {
-	static const char letters[] = {[LIFE_SAME] = ' ', [LIFE_BEGAN] = 'P', [LIFE_DROPPED] = 'D',
-				       [LIFE_FIRED] = 'F', [LIFE_RESOLVED] = 'R'};
+	static const char letters[] = {[LIFE_SAME] = ' ',
+				       [LIFE_BEGAN] = 'P',
+				       [LIFE_DROPPED] = 'D',
+				       [LIFE_FIRED] = 'F',
+				       [LIFE_RESOLVED] = 'R'};
 	struct life l = {0};
 	char got[100] = "";
 	for (size_t i = 0; holds[i]; i++) {
@@ -40,8 +43,8 @@ static void time_lines(void **state)
 	/* Ten seconds a letter; a minute to fire, half a minute to be over. */
 	line("..xxxxxxxxx", "  P     F  ", &minute);
 	line("xxxxx.xxxxxx.", "P    DP     D", &minute);
-	line("xxxxxxx...x.....", "P     F        R", &(struct rule_setting){true, 0, 60 * SECOND,
-								   40 * SECOND, 0});
+	line("xxxxxxx...x.....", "P     F        R",
+	     &(struct rule_setting){true, 0, 60 * SECOND, 40 * SECOND, 0});
 	line("xxxxxxx..x...xx", "P     F        ", &minute);
 	line("xxxxxxx....", "P     F   R", &minute);
 	line("x.", "F ", &(struct rule_setting){true, 0, 0, 30 * SECOND, 0});
@@ -109,12 +112,12 @@ static void progress_is_position_or_rows(void **state)
 	(void)state;
 	struct progress p = {0};
 	const struct reading list[] = {
-		{.at = 10, .mzxid = 1, .pos = 4, .head = 4},
-		{.at = 20, .mzxid = 2, .pos = 4, .head = 9},	       /* perhaps old news */
-		{.at = 30, .mzxid = 2, .pos = 4, .head = 9},	       /* not written */
-		{.at = 40, .mzxid = 3, .pos = 4, .head = 12},	       /* it goes on without us */
-		{.at = 50, .mzxid = 4, .pos = 4, .head = 20},
-		{.at = 60, .mzxid = 5, .pos = 4, .head = 20, .rows = 1}, /* a large transaction */
+	    {.at = 10, .mzxid = 1, .pos = 4, .head = 4},
+	    {.at = 20, .mzxid = 2, .pos = 4, .head = 9},  /* perhaps old news */
+	    {.at = 30, .mzxid = 2, .pos = 4, .head = 9},  /* not written */
+	    {.at = 40, .mzxid = 3, .pos = 4, .head = 12}, /* it goes on without us */
+	    {.at = 50, .mzxid = 4, .pos = 4, .head = 20},
+	    {.at = 60, .mzxid = 5, .pos = 4, .head = 20, .rows = 1}, /* a large transaction */
 	};
 	read_one(&p, &list[0]);
 	assert_int_equal(p.moved_at, 10);
@@ -136,8 +139,8 @@ static void progress_is_position_or_rows(void **state)
 	assert_int_equal(p.moved_at, 60);
 	assert_int_equal(p.head_moves, 0);
 	/* Another instance: everything anew. */
-	const struct reading other = {.at = 99, .mzxid = 9, .pos = 4, .head = 20,
-				      .node = "h2-0000000002"};
+	const struct reading other = {
+	    .at = 99, .mzxid = 9, .pos = 4, .head = 20, .node = "h2-0000000002"};
 	read_one(&p, &other);
 	assert_int_equal(p.moved_at, 99);
 	assert_int_equal(p.written_at, 99);
@@ -146,9 +149,9 @@ static void progress_is_position_or_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(time_lines),
-		cmocka_unit_test(flapping_needs_more_quiet_each_time),
-		cmocka_unit_test(progress_is_position_or_rows),
+	    cmocka_unit_test(time_lines),
+	    cmocka_unit_test(flapping_needs_more_quiet_each_time),
+	    cmocka_unit_test(progress_is_position_or_rows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,11 +107,11 @@ static void no_running_by_state(void **state)
 	static const struct {
 		int state, verdict;
 	} cases[] = {
-		{REPORT_STANDBY, VERDICT_HOLDS},  {REPORT_STARTING, VERDICT_HOLDS},
-		{REPORT_SNAPSHOT, VERDICT_CLEAR}, {REPORT_RUNNING, VERDICT_CLEAR},
-		{REPORT_RETRYING, VERDICT_HOLDS}, {REPORT_PAUSED, VERDICT_HOLDS},
-		{REPORT_FAILED, VERDICT_CLEAR}, /* has a rule of its own */
-		{REPORT_STOPPED, VERDICT_HOLDS},
+	    {REPORT_STANDBY, VERDICT_HOLDS},  {REPORT_STARTING, VERDICT_HOLDS},
+	    {REPORT_SNAPSHOT, VERDICT_CLEAR}, {REPORT_RUNNING, VERDICT_CLEAR},
+	    {REPORT_RETRYING, VERDICT_HOLDS}, {REPORT_PAUSED, VERDICT_HOLDS},
+	    {REPORT_FAILED, VERDICT_CLEAR}, /* has a rule of its own */
+	    {REPORT_STOPPED, VERDICT_HOLDS},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct task_facts f = well();
@@ -124,8 +124,9 @@ static void no_running_by_state(void **state)
 	f.error_code = "source_unreachable";
 	f.error_message = "db1:3306 refuses";
 	ask(RULE_NO_RUNNING, &f, false, &v);
-	assert_string_equal(v.message, "Task copy should run and has been RETRYING for 1 min 5 s on h1: "
-				       "db1:3306 refuses.");
+	assert_string_equal(v.message,
+			    "Task copy should run and has been RETRYING for 1 min 5 s on h1: "
+			    "db1:3306 refuses.");
 	assert_string_equal(v.value, "RETRYING");
 	assert_string_equal(v.next_step, "mrctl task why copy");
 }
@@ -184,15 +185,15 @@ static void lag_and_its_hysteresis(void **state)
 		bool firing;
 		int state, verdict;
 	} cases[] = {
-		{30 * SECOND, false, REPORT_RUNNING, VERDICT_CLEAR},
-		{30 * SECOND + 1, false, REPORT_RUNNING, VERDICT_HOLDS},
-		{24 * SECOND, false, REPORT_RUNNING, VERDICT_CLEAR},
-		{24 * SECOND, true, REPORT_RUNNING, VERDICT_HOLDS},
-		{22 * SECOND, true, REPORT_RUNNING, VERDICT_CLEAR},
-		{HOUR, false, REPORT_RETRYING, VERDICT_HOLDS},
-		{HOUR, false, REPORT_STANDBY, VERDICT_CLEAR},
-		{-1, true, REPORT_RUNNING, VERDICT_UNKNOWN},
-		{-1, true, REPORT_FAILED, VERDICT_CLEAR},
+	    {30 * SECOND, false, REPORT_RUNNING, VERDICT_CLEAR},
+	    {30 * SECOND + 1, false, REPORT_RUNNING, VERDICT_HOLDS},
+	    {24 * SECOND, false, REPORT_RUNNING, VERDICT_CLEAR},
+	    {24 * SECOND, true, REPORT_RUNNING, VERDICT_HOLDS},
+	    {22 * SECOND, true, REPORT_RUNNING, VERDICT_CLEAR},
+	    {HOUR, false, REPORT_RETRYING, VERDICT_HOLDS},
+	    {HOUR, false, REPORT_STANDBY, VERDICT_CLEAR},
+	    {-1, true, REPORT_RUNNING, VERDICT_UNKNOWN},
+	    {-1, true, REPORT_FAILED, VERDICT_CLEAR},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct task_facts f = well();
@@ -212,17 +213,18 @@ static void stuck(void **state)
 		int state, verdict;
 		const char *says;
 	} cases[] = {
-		{119 * SECOND, 119 * SECOND, HOUR, 0, false, REPORT_RUNNING, VERDICT_CLEAR, ""},
-		{HOUR, 0, 0, 0, false, REPORT_RUNNING, VERDICT_CLEAR, ""}, /* the source is idle */
-		{HOUR, 120 * SECOND, 0, 0, false, REPORT_RUNNING, VERDICT_HOLDS, "went on to b.000001:9"},
-		{HOUR, 60 * SECOND, 0, 0, false, REPORT_RUNNING, VERDICT_CLEAR, ""},
-		{HOUR, HOUR, HOUR, 0, true, REPORT_RUNNING, VERDICT_CLEAR, ""},
-		{HOUR, 0, HOUR, 0, false, REPORT_RUNNING, VERDICT_HOLDS, "1 h 0 min behind"},
-		{HOUR, 0, -1, 0, false, REPORT_RUNNING, VERDICT_CLEAR, ""},
-		{HOUR, HOUR, HOUR, 0, false, REPORT_RETRYING, VERDICT_CLEAR, ""},
-		{0, 0, 0, 120 * SECOND, false, REPORT_RUNNING, VERDICT_HOLDS, "it hangs"},
-		{0, 0, 0, 120 * SECOND, false, REPORT_STARTING, VERDICT_HOLDS, "it hangs"},
-		{0, 0, 0, 119 * SECOND, false, REPORT_RUNNING, VERDICT_CLEAR, ""},
+	    {119 * SECOND, 119 * SECOND, HOUR, 0, false, REPORT_RUNNING, VERDICT_CLEAR, ""},
+	    {HOUR, 0, 0, 0, false, REPORT_RUNNING, VERDICT_CLEAR, ""}, /* the source is idle */
+	    {HOUR, 120 * SECOND, 0, 0, false, REPORT_RUNNING, VERDICT_HOLDS,
+	     "went on to b.000001:9"},
+	    {HOUR, 60 * SECOND, 0, 0, false, REPORT_RUNNING, VERDICT_CLEAR, ""},
+	    {HOUR, HOUR, HOUR, 0, true, REPORT_RUNNING, VERDICT_CLEAR, ""},
+	    {HOUR, 0, HOUR, 0, false, REPORT_RUNNING, VERDICT_HOLDS, "1 h 0 min behind"},
+	    {HOUR, 0, -1, 0, false, REPORT_RUNNING, VERDICT_CLEAR, ""},
+	    {HOUR, HOUR, HOUR, 0, false, REPORT_RETRYING, VERDICT_CLEAR, ""},
+	    {0, 0, 0, 120 * SECOND, false, REPORT_RUNNING, VERDICT_HOLDS, "it hangs"},
+	    {0, 0, 0, 120 * SECOND, false, REPORT_STARTING, VERDICT_HOLDS, "it hangs"},
+	    {0, 0, 0, 119 * SECOND, false, REPORT_RUNNING, VERDICT_CLEAR, ""},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct task_facts f = well();
@@ -260,10 +262,9 @@ static void binlog_hours_left(void **state)
 		bool firing;
 		int verdict;
 	} cases[] = {
-		{24.0, false, VERDICT_CLEAR}, {23.9, false, VERDICT_HOLDS},
-		{24.0, true, VERDICT_HOLDS},  {30.1, true, VERDICT_CLEAR},
-		{-1, true, VERDICT_CLEAR},    {0, false, VERDICT_HOLDS},
-		{1e300, true, VERDICT_CLEAR},
+	    {24.0, false, VERDICT_CLEAR}, {23.9, false, VERDICT_HOLDS}, {24.0, true, VERDICT_HOLDS},
+	    {30.1, true, VERDICT_CLEAR},  {-1, true, VERDICT_CLEAR},	{0, false, VERDICT_HOLDS},
+	    {1e300, true, VERDICT_CLEAR},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct task_facts f = well();
@@ -286,16 +287,19 @@ static void machines(void **state)
 {
 	(void)state;
 	struct rule_setting setting = rules[RULE_MACHINE_GONE].fallback;
-	struct machine_facts f = {.hostname = "h1", .gone = true, .gone_for = 90 * SECOND, .held = 7};
+	struct machine_facts f = {
+	    .hostname = "h1", .gone = true, .gone_for = 90 * SECOND, .held = 7};
 	struct verdict v;
 	rules_machine(&f, &setting, &v);
 	assert_int_equal(v.state, VERDICT_HOLDS);
-	assert_string_equal(v.message, "The mr-core h1 has been gone for 1 min 30 s without a clean "
-				       "stop; it had 7 tasks, for the standbys to run now.");
+	assert_string_equal(v.message,
+			    "The mr-core h1 has been gone for 1 min 30 s without a clean "
+			    "stop; it had 7 tasks, for the standbys to run now.");
 	f.held = 0;
 	rules_machine(&f, &setting, &v);
-	assert_string_equal(v.message, "The mr-core h1 has been gone for 1 min 30 s without a clean "
-				       "stop.");
+	assert_string_equal(v.message,
+			    "The mr-core h1 has been gone for 1 min 30 s without a clean "
+			    "stop.");
 	f.gone_for = setting.threshold + 1;
 	rules_machine(&f, &setting, &v);
 	assert_int_equal(v.state, VERDICT_CLEAR);
@@ -307,12 +311,14 @@ static void machines(void **state)
 static void zookeeper(void **state)
 {
 	(void)state;
-	struct zookeeper_facts f = {.monitor = "m1", .servers = "zk1:2181", .away_for = 31 * SECOND};
+	struct zookeeper_facts f = {
+	    .monitor = "m1", .servers = "zk1:2181", .away_for = 31 * SECOND};
 	struct verdict v;
 	rules_zookeeper(&f, &v);
 	assert_int_equal(v.state, VERDICT_HOLDS);
-	assert_non_null(strstr(v.message, "ZooKeeper (zk1:2181) cannot be reached by mr-monitor m1 for "
-					  "31 s"));
+	assert_non_null(strstr(v.message,
+			       "ZooKeeper (zk1:2181) cannot be reached by mr-monitor m1 for "
+			       "31 s"));
 	f.connected = true;
 	rules_zookeeper(&f, &v);
 	assert_int_equal(v.state, VERDICT_CLEAR);
@@ -343,7 +349,8 @@ static void long_texts(void **state)
 static void a_tasks_own_settings(void **state)
 {
 	(void)state;
-	const struct rule_setting general = {true, 30 * SECOND, 60 * SECOND, 61 * SECOND, ALERT_PAGE};
+	const struct rule_setting general = {true, 30 * SECOND, 60 * SECOND, 61 * SECOND,
+					     ALERT_PAGE};
 	struct task_alert own = {-1, -1, -1, -1};
 	struct rule_setting s = rules_setting(&general, &own);
 	assert_true(s.enabled);
@@ -366,8 +373,9 @@ static void spans(void **state)
 		usec_t span;
 		const char *text;
 	} cases[] = {
-		{0, "0.0 s"}, {1500000, "1.5 s"}, {41 * SECOND, "41 s"}, {252 * SECOND, "4 min 12 s"},
-		{HOUR, "1 h 0 min"}, {49 * HOUR, "2 d 1 h"},
+	    {0, "0.0 s"},	   {1500000, "1.5 s"},
+	    {41 * SECOND, "41 s"}, {252 * SECOND, "4 min 12 s"},
+	    {HOUR, "1 h 0 min"},   {49 * HOUR, "2 d 1 h"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char out[RULES_SPAN_MAX];
@@ -394,22 +402,22 @@ static void the_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_task_that_is_well_raises_nothing),
-		cmocka_unit_test(nothing_of_tasks_that_shall_not_run),
-		cmocka_unit_test(a_rule_that_is_off_says_nothing),
-		cmocka_unit_test(no_running_by_state),
-		cmocka_unit_test(no_running_without_a_report),
-		cmocka_unit_test(failed),
-		cmocka_unit_test(lag_and_its_hysteresis),
-		cmocka_unit_test(stuck),
-		cmocka_unit_test(no_standby),
-		cmocka_unit_test(binlog_hours_left),
-		cmocka_unit_test(machines),
-		cmocka_unit_test(zookeeper),
-		cmocka_unit_test(long_texts),
-		cmocka_unit_test(a_tasks_own_settings),
-		cmocka_unit_test(spans),
-		cmocka_unit_test(the_table),
+	    cmocka_unit_test(a_task_that_is_well_raises_nothing),
+	    cmocka_unit_test(nothing_of_tasks_that_shall_not_run),
+	    cmocka_unit_test(a_rule_that_is_off_says_nothing),
+	    cmocka_unit_test(no_running_by_state),
+	    cmocka_unit_test(no_running_without_a_report),
+	    cmocka_unit_test(failed),
+	    cmocka_unit_test(lag_and_its_hysteresis),
+	    cmocka_unit_test(stuck),
+	    cmocka_unit_test(no_standby),
+	    cmocka_unit_test(binlog_hours_left),
+	    cmocka_unit_test(machines),
+	    cmocka_unit_test(zookeeper),
+	    cmocka_unit_test(long_texts),
+	    cmocka_unit_test(a_tasks_own_settings),
+	    cmocka_unit_test(spans),
+	    cmocka_unit_test(the_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

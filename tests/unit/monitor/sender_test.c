@@ -24,7 +24,7 @@ struct receiver {
 	pthread_t thread;
 	const char *const *answers;
 	_Atomic(int) requests;
-	char keys[64][64];   /* X-MR-Key of each */
+	char keys[64][64]; /* X-MR-Key of each */
 	char bodies[64][64];
 };
 
@@ -52,7 +52,8 @@ static void answer_one(struct receiver *r, int fd, int number)
 	int at = 0;
 	while (at < number && r->answers[at + 1])
 		at++;
-	dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", r->answers[at]);
+	dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+		r->answers[at]);
 }
 
 static void *receive(void *arg)
@@ -103,8 +104,8 @@ static void on_result(void *ctx, const struct sender_result *result)
 
 static struct sender *open_one(const char *url, usec_t retry_for, struct results *results)
 {
-	const struct sender_channel channel = {.name = "c", .url = url, .timeout = 2 * USEC_PER_SEC,
-					       .retry_for = retry_for};
+	const struct sender_channel channel = {
+	    .name = "c", .url = url, .timeout = 2 * USEC_PER_SEC, .retry_for = retry_for};
 	struct sender *s;
 	struct err err = {0};
 	memset(results, 0, sizeof(*results));
@@ -124,8 +125,8 @@ static void wait_results(struct sender *s, struct results *r, size_t n)
 
 static uint64_t submit(struct sender *s, const char *key, bool once)
 {
-	const struct sender_notification n = {.channel = 0, .key = key, .event = key, .body = "{}",
-					      .len = 2, .once = once};
+	const struct sender_notification n = {
+	    .channel = 0, .key = key, .event = key, .body = "{}", .len = 2, .once = once};
 	return sender_submit(s, &n);
 }
 
@@ -208,8 +209,8 @@ static void bounds_and_cancelling(void **state)
 	(void)state;
 	struct results results;
 	/* Nobody listens at port 1. */
-	struct sender *s = open_one("http://user:CANARY@127.0.0.1:1/CANARY", 3600 * USEC_PER_SEC,
-				    &results);
+	struct sender *s =
+	    open_one("http://user:CANARY@127.0.0.1:1/CANARY", 3600 * USEC_PER_SEC, &results);
 	uint64_t ids[SENDER_QUEUE_MAX + 8];
 	size_t n = 0;
 	assert_true(submit(s, "a", true) != 0);
@@ -242,9 +243,11 @@ static void backoff(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(taken_after_failures), cmocka_unit_test(one_that_is_refused_stands_back),
-		cmocka_unit_test(given_up),		cmocka_unit_test(bounds_and_cancelling),
-		cmocka_unit_test(backoff),
+	    cmocka_unit_test(taken_after_failures),
+	    cmocka_unit_test(one_that_is_refused_stands_back),
+	    cmocka_unit_test(given_up),
+	    cmocka_unit_test(bounds_and_cancelling),
+	    cmocka_unit_test(backoff),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

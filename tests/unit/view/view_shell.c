@@ -71,13 +71,13 @@ static void list(struct view *v, char *words)
 		return;
 	}
 	const struct view_query q = {
-		.after = strcmp(after, "-") == 0 ? NULL : after,
-		.limit = limit,
-		.group = strcmp(group, "-") == 0     ? NULL
-			 : strcmp(group, "hot") == 0 ? ""
-						     : group,
-		.desired = desired,
-		.text = strcmp(text, "-") == 0 ? NULL : text,
+	    .after = strcmp(after, "-") == 0 ? NULL : after,
+	    .limit = limit,
+	    .group = strcmp(group, "-") == 0	 ? NULL
+		     : strcmp(group, "hot") == 0 ? ""
+						 : group,
+	    .desired = desired,
+	    .text = strcmp(text, "-") == 0 ? NULL : text,
 	};
 	if (view_list(v, &q, &found) < 0) {
 		printf("error\n");

@@ -21,21 +21,22 @@ static struct view view;
 static int set_up(void **state)
 {
 	static char names[TASKS][8], paths[TASKS][64];
-	static char *nodes[] = {(char *)(uintptr_t) "h1-0000000001", (char *)(uintptr_t) "h2-0000000002"};
+	static char *nodes[] = {(char *)(uintptr_t) "h1-0000000001",
+				(char *)(uintptr_t) "h2-0000000002"};
 	(void)state;
 	for (size_t i = 0; i < TASKS; i++) {
 		snprintf(names[i], sizeof(names[i]), "t%zu", i);
 		snprintf(paths[i], sizeof(paths[i]), "/mysql_replicator/tasks/t%zu", i);
-		entries[i] = (struct entry){.name = names[i],
-					    .path = paths[i],
-					    .visible = i != 7,
-					    .control_state = i == 5 ? VIEW_CONTROL_BAD
-								    : VIEW_CONTROL_THERE,
-					    .control_error = i == 5 ? names[i] : NULL,
-					    .desired = i < 5 ? CONTROL_RUNNING : CONTROL_STOPPED,
-					    .revision = i,
-					    .nodes = nodes,
-					    .nnodes = i == 0 ? 2 : 0};
+		entries[i] =
+		    (struct entry){.name = names[i],
+				   .path = paths[i],
+				   .visible = i != 7,
+				   .control_state = i == 5 ? VIEW_CONTROL_BAD : VIEW_CONTROL_THERE,
+				   .control_error = i == 5 ? names[i] : NULL,
+				   .desired = i < 5 ? CONTROL_RUNNING : CONTROL_STOPPED,
+				   .revision = i,
+				   .nodes = nodes,
+				   .nnodes = i == 0 ? 2 : 0};
 		strcpy(entries[i].group, i % 2 ? "g1" : "");
 		sorted[i] = &entries[i];
 	}
@@ -97,8 +98,8 @@ static void one_task(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pages_and_filters),
-		cmocka_unit_test(one_task),
+	    cmocka_unit_test(pages_and_filters),
+	    cmocka_unit_test(one_task),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
