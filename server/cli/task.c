@@ -120,8 +120,11 @@ int cli_task_list(struct cli *cli, const struct arguments *a)
 	return status;
 }
 
+/* A line of what stands in the scratch buffer; none when that is empty. */
 static void line(struct table *t, const char *name)
 {
+	if (t->scratch.len == 0)
+		return;
 	table_cell(t, name);
 	table_cell_scratch(t);
 }
@@ -145,11 +148,14 @@ static void show_holder(struct table *t, const json_t *holder)
 	buf_printf(s, ", %" PRId64 " transactions, %" PRId64 " in flight",
 		   cli_number(holder, "transactions"), cli_number(holder, "in_flight"));
 	line(t, "rows");
-	text_put_age(s, cli_number(holder, "last_event_ms"), now_ms());
+	if (cli_number(holder, "last_event_ms") > 0) {
+		text_put_age(s, cli_number(holder, "last_event_ms"), now_ms());
+		buf_lit(s, " ago");
+	}
 	line(t, "last event");
 	if (hours >= 0)
-		buf_printf(s, "%.1f h", hours);
-	line(t, "purged in");
+		buf_printf(s, "%.1f h, then the source purges what is not copied", hours);
+	line(t, "binlog kept");
 	if (cli_text(error, "message")[0]) {
 		buf_printf(s, "%s: %s", cli_text(error, "code"), cli_text(error, "message"));
 		line(t, "error");
