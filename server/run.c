@@ -134,6 +134,7 @@ static int open_rest(struct server *s, struct err *err)
 static void close_all(struct server *s)
 {
 	http_close(s->http, STOP_GRACE);
+	api_clear(&s->api);
 	reaper_stop(s->reaper);
 	tokens_close(s->tokens);
 	view_close(s->view);

@@ -11,6 +11,7 @@
 #include "common/http/http.h"
 #include "common/metrics/metrics.h"
 #include "common/view/view.h"
+#include "server/api/report_cache.h"
 #include "server/http/call.h"
 #include "server/store/store.h"
 #include "server/store/tokens.h"
@@ -28,6 +29,7 @@ struct api_options {
 
 struct api {
 	struct api_options o;
+	struct report_cache *reports; /* NULL: none */
 	_Atomic unsigned preflights;
 	_Atomic uint64_t requests[API_ROUTES_MAX + 1][API_STATUSES]; /* [last]: no route */
 	struct metrics_histogram latency;
@@ -37,6 +39,7 @@ extern const struct route api_routes[];
 extern const size_t api_nroutes;
 
 void api_init(struct api *a, const struct api_options *o);
+void api_clear(struct api *a);
 /* An http_handler_fn; ctx is the struct api. */
 void api_handle(void *ctx, const struct http_request *request, struct http_answer *answer);
 

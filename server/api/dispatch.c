@@ -22,6 +22,13 @@ void api_init(struct api *a, const struct api_options *o)
 	*a = (struct api){.o = *o};
 	a->latency.bounds = bounds;
 	a->latency.n = sizeof(bounds) / sizeof(bounds[0]);
+	a->reports = report_cache_new();
+}
+
+void api_clear(struct api *a)
+{
+	report_cache_free(a->reports);
+	a->reports = NULL;
 }
 
 bool api_connected(const struct api *a)

@@ -210,10 +210,12 @@ static json_t *row_tree(const struct view_task *t, const struct zk_read *read)
 	return row;
 }
 
-/* The first instances' documents of a page, in one round trip. */
-static int read_first(struct store *s, const struct view_tasks *page, struct zk_read **ret,
+/* The first instances' documents of a page, in one round trip at most. */
+static int read_first(struct call *call, const struct view_tasks *page, struct zk_read **ret,
 		      struct err *err)
 {
+	struct store *s = store_of(call);
+	struct report_cache *cache = api_of(call)->reports;
 	struct zk_read *reads = calloc(page->n + 1, sizeof(*reads));
 	char(*paths)[PATHS_SIZE] = calloc(page->n + 1, PATHS_SIZE);
 	size_t *of = calloc(page->n + 1, sizeof(*of)), n = 0;
@@ -226,18 +228,23 @@ static int read_first(struct store *s, const struct view_tasks *page, struct zk_
 		reads[i].rc = -ENOENT;
 		if (!t->nnodes || paths_instance(t->path, t->nodes[0], paths[n], NULL) < 0)
 			continue;
+		if (report_cache_get(cache, paths[n], &reads[i]))
+			continue;
 		packed[n].path = paths[n];
 		of[n++] = i;
 	}
 	if (rc == 0)
 		rc = zk_read_many(s->zk, packed, n, s->timeout, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
+		report_cache_put(cache, packed[i].path, &packed[i]);
 		reads[of[i]] = packed[i];
 		reads[of[i]].path = NULL;
 	}
 	free(packed);
 	free(of);
 	free(paths);
+	if (rc < 0 && reads)
+		zk_reads_free(reads, page->n); /* those from the cache */
 	if (rc < 0)
 		free(reads);
 	else
@@ -280,7 +287,7 @@ static int collect(struct call *call, struct list_query *q, json_t *rows, size_t
 		struct zk_read *reads;
 		if (view_list(api_of(call)->o.view, &q->view, &page) < 0)
 			return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a list");
-		int rc = read_first(store_of(call), &page, &reads, err);
+		int rc = read_first(call, &page, &reads, err);
 		if (rc == 0) {
 			add_rows(&page, reads, q, rows, &matched);
 			zk_reads_free(reads, page.n);

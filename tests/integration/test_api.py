@@ -236,7 +236,7 @@ def test_control_made_by_hand_is_shown(api, cluster):
     cluster.tree.set(f"{folder}/c1-0000000003", b"\xff{")
     cluster.tree.create(f"{folder}/by-hand", b"x")
     assert api.get(f"/tasks/{name}").ok().json["instances"][0] == {"node": "c1-0000000003"}
-    assert api.get(f"/tasks?q={name}").ok().json["tasks"][0]["state"] is None
+    wait_until(lambda: row()["state"] is None, 5, "the list follows")
     api.delete(f"/tasks/{name}").ok()
     assert api.get(f"/tasks/{name}").ok().json["control"]["desired"] == "deleted"
     api.post(f"/tasks/{name}/start").error(409, "task_deleting")
