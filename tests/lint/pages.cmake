@@ -20,9 +20,6 @@ foreach(row ${pages})
   list(GET row 1 page)
   list(GET row 2 file)
   set(file "${DOCS}/${file}")
-  if(NOT ${program})
-    continue() # not built yet
-  endif()
   execute_process(COMMAND ${${program}} --print ${page}
     OUTPUT_VARIABLE text RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
