@@ -298,6 +298,8 @@ static void start_runner(struct instance *i)
 	i->last_rows_at = 0;
 	i->rows_per_s = 0;
 	log_info("%s: starting, epoch %lld", i->name, (long long)o.epoch);
+	/* A new run is told, and under which numbers, even if it is RUNNING a moment later. */
+	report_state_set(i, REPORT_STARTING, NULL, NULL);
 }
 
 /* Not the first any more, or lastCommit is another's: no failure of the task. */

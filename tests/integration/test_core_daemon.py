@@ -116,6 +116,8 @@ def test_a_document_that_changes(cluster, task, table):
     cluster.api.put(f"/tasks/{task}", document, revision=answer["revision"] + 1).ok()
     wait_until(lambda: (found := cluster.instances(task)) and found[0]["state"] == "RUNNING"
                and found[0]["run"] != before["run"], 20, "a new run")
+    wait_until(lambda: cluster.tree.json(cluster.path(task, "status"))["revision"]
+               == answer["revision"] + 2, 20, "status tells the revision it runs under")
     table.source.sql(f"DELETE FROM {table.name} WHERE id = 1")
     table.add()
     ids = table.arrived(task)
