@@ -225,6 +225,9 @@ static int look(struct tokens *t, struct entry *e, struct err *err)
 	struct buf text;
 	buf_init(&text);
 	int rc = paths_child(PATHS_TOKENS, e->id, path, err);
+	/* Our member of the ensemble may lag behind the one that a token was just made at. */
+	if (rc == 0)
+		rc = zk_sync(t->store->zk, path, t->store->timeout, err);
 	if (rc == 0)
 		rc = store_get(t->store, path, &text, NULL, err);
 	if (rc == 0 && !entry_from(e, (const char *)text.data, text.len, err))
