@@ -49,6 +49,12 @@ void kafka_fail(struct kafka *k, int rc, const struct err_kind *kind, struct rec
 	k->base.failed_record = r;
 }
 
+/* NULL when it has none. */
+static inline const uint8_t *record_kafka_key(const struct record *r)
+{
+	return r->flags & RECORD_NO_KEY ? NULL : record_key(r);
+}
+
 /* A partition's offsets only rise: one that went back was made anew or lost data. */
 static inline bool offset_rises(struct kafka_topic *t, int32_t partition, int64_t offset)
 {
@@ -79,6 +85,8 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 			   (long long)t->last[m->partition]);
 		return;
 	}
+	if (__builtin_expect(t->unproven > 0, 0))
+		kafka_topic_acked(t, record_kafka_key(r), (size_t)r->key_len);
 	if (__builtin_expect(k->failure_rc == 0, 1))
 		pipe_ack(&k->base, r);
 }
@@ -207,17 +215,23 @@ static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 			return refuse(k, r, rc, err);
 	}
 
-	const uint8_t *key = r->flags & RECORD_NO_KEY ? NULL : record_key(r);
+	struct kafka_topic *t = &k->topics[r->topic];
+	const uint8_t *key = record_kafka_key(r);
+	if (__builtin_expect(t->unproven > 0, 0) &&
+	    !kafka_topic_admits(t, key, (size_t)r->key_len))
+		return -EAGAIN; /* the report of the one before wakes us */
 	const uint8_t *value = r->flags & RECORD_TOMBSTONE ? NULL : record_value(r);
 	rd_kafka_headers_t *headers = r->headers_len ? message_headers(r) : NULL;
 	rd_kafka_resp_err_t code = rd_kafka_producev(
-		k->rk, RD_KAFKA_V_RKT(k->topics[r->topic].rkt), RD_KAFKA_V_MSGFLAGS(0),
+		k->rk, RD_KAFKA_V_RKT(t->rkt), RD_KAFKA_V_MSGFLAGS(0),
 		RD_KAFKA_V_KEY(key, (size_t)r->key_len),
 		RD_KAFKA_V_VALUE((void *)(uintptr_t)value, (size_t)r->value_len),
 		RD_KAFKA_V_TIMESTAMP(r->timestamp / USEC_PER_MSEC), RD_KAFKA_V_OPAQUE(r),
 		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
 	if (__builtin_expect(code == RD_KAFKA_RESP_ERR_NO_ERROR, 1)) {
 		pipe_count(&p->produced, 1);
+		if (__builtin_expect(t->unproven > 0, 0))
+			kafka_topic_sent(t, key, (size_t)r->key_len);
 		return 0;
 	}
 	if (headers)

@@ -34,6 +34,12 @@ struct kafka_topic {
 	size_t max_bytes;  /* its max.message.bytes; 0: not known */
 	int32_t npartitions;
 	int64_t *last; /* last acknowledged offset by partition, -1: none */
+	/*
+	 * By partition: whether the broker has acknowledged anything of this producer yet, and
+	 * how many partitions it has not. See kafka_topic_admits().
+	 */
+	unsigned char *proof;
+	int32_t unproven;
 	struct err *failure;
 	int failure_rc;
 };
@@ -107,6 +113,16 @@ void kafka_state_update(struct kafka *k, usec_t now);
 /* kafka_topic.c */
 /* 0: ready; -EAGAIN: being opened; otherwise a failure. */
 int kafka_topic_open(struct kafka *k, uint32_t number, struct err *err);
+/*
+ * Whether a message with this key may go now. A broker that does not know a producer for a
+ * partition takes any sequence number of it: if the first batch were put off (no leader
+ * yet) and a second one taken, the second would stand in front. So the first message to
+ * each partition goes alone, until it is acknowledged.
+ */
+bool kafka_topic_admits(struct kafka_topic *t, const void *key, size_t key_len);
+/* The message is on its way, or has been acknowledged. */
+void kafka_topic_sent(struct kafka_topic *t, const void *key, size_t key_len);
+void kafka_topic_acked(struct kafka_topic *t, const void *key, size_t key_len);
 /* Moves the opening of topics on, as far as that needs no waiting. */
 void kafka_topics_step(struct kafka *k);
 /* When kafka_topics_step has something to do next; 0: nothing planned. */

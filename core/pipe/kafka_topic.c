@@ -35,6 +35,10 @@ enum {
 	RETRY_MAX_MS = 200,
 	/* How long a topic may be in the making while brokers are up. */
 	PATIENCE_MS = 30000,
+	/* What a partition has of this producer: nothing, a message on its way, one for sure. */
+	PROOF_NONE = 0,
+	PROOF_ASKED,
+	PROOF_GIVEN,
 	/* One step asks for metadata no longer than this, then acknowledgements are served. */
 	STEP_MS = 100,
 };
@@ -124,11 +128,49 @@ static int topic_found(struct kafka *k, struct kafka_topic *t, int n)
 	int64_t *last = realloc(t->last, (size_t)n * sizeof(*last));
 	if (!last)
 		return -ENOMEM;
-	for (int i = t->npartitions; i < n; i++)
-		last[i] = -1;
 	t->last = last;
+	unsigned char *proof = realloc(t->proof, (size_t)n);
+	if (!proof)
+		return -ENOMEM;
+	t->proof = proof;
+	for (int i = t->npartitions; i < n; i++) {
+		last[i] = -1;
+		proof[i] = PROOF_NONE;
+	}
+	t->unproven += n - t->npartitions;
 	t->npartitions = n;
 	return 0;
+}
+
+/*
+ * The partition as the default partitioner finds it. With another one, or without a key,
+ * it is a bucket like any other: what is sent and what is acknowledged agree on it.
+ */
+static int32_t bucket(const struct kafka_topic *t, const void *key, size_t len)
+{
+	return key ? rd_kafka_msg_partitioner_murmur2(t->rkt, key, len, t->npartitions, NULL, NULL)
+		   : 0;
+}
+
+bool kafka_topic_admits(struct kafka_topic *t, const void *key, size_t key_len)
+{
+	return t->unproven == 0 || t->proof[bucket(t, key, key_len)] != PROOF_ASKED;
+}
+
+void kafka_topic_sent(struct kafka_topic *t, const void *key, size_t key_len)
+{
+	int32_t b = t->unproven ? bucket(t, key, key_len) : 0;
+	if (t->unproven && t->proof[b] == PROOF_NONE)
+		t->proof[b] = PROOF_ASKED;
+}
+
+void kafka_topic_acked(struct kafka_topic *t, const void *key, size_t key_len)
+{
+	int32_t b = bucket(t, key, key_len);
+	if (t->proof[b] == PROOF_ASKED) {
+		t->proof[b] = PROOF_GIVEN;
+		t->unproven--;
+	}
 }
 
 /*
@@ -233,6 +275,9 @@ void kafka_topics_reset(struct kafka *k)
 		if (t->rkt)
 			rd_kafka_topic_destroy(t->rkt);
 		t->rkt = NULL;
+		if (t->proof)
+			memset(t->proof, PROOF_NONE, (size_t)t->npartitions);
+		t->unproven = t->npartitions;
 		if (t->state == TOPIC_FAILED)
 			continue;
 		if (t->state == TOPIC_READY) {
@@ -249,6 +294,7 @@ void kafka_topics_free(struct kafka *k)
 {
 	for (uint32_t i = 0; i < k->ntopics; i++) {
 		free(k->topics[i].last);
+		free(k->topics[i].proof);
 		free(k->topics[i].failure);
 	}
 	free(k->topics);

@@ -242,6 +242,52 @@ static void what_the_library_retries_keeps_order(void **state)
 		assert_ptr_equal(e->order[i], e->records[i]);
 }
 
+/*
+ * A broker takes any sequence number from a producer that it does not know for a partition:
+ * were a second batch on its way when the first one is put off, it would stand in front.
+ */
+static void the_first_of_a_producer_is_first(void **state)
+{
+	struct mock *m = *state;
+	struct env *e = m->env;
+	enum { N = 200, PARTITIONS = 3 };
+	static rd_kafka_message_t *got[N + 1];
+	struct pipe_options opt = options(m);
+	opt.topics.create = true;
+	opt.topics.partitions = PARTITIONS;
+	static const struct pipe_pair properties[] = {{"linger.ms", "0"}, {"batch.num.messages", "1"}};
+	opt.properties = properties;
+	opt.nproperties = 2;
+	rd_kafka_mock_topic_create(m->cluster, "fresh", PARTITIONS, 1);
+	env_open(e, &opt);
+	uint32_t topic = env_topic(e, "fresh");
+	rd_kafka_mock_push_request_errors(m->cluster, PRODUCE, 3,
+					  RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+					  RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+					  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+	for (unsigned i = 0; i < N; i++) {
+		char key[16], text[16];
+		snprintf(key, sizeof(key), "%u", i % 7);
+		snprintf(text, sizeof(text), "%u", i);
+		assert_int_equal(env_put(e, env_text(e, topic, key, text)), 0);
+	}
+	int rc = env_wait(e, N, 30000);
+	if (rc < 0)
+		fail_msg("%d acknowledged, %s", e->acked, e->err.text);
+	consume(m, "fresh", PARTITIONS, N, got);
+	int last[7] = {-1, -1, -1, -1, -1, -1, -1};
+	for (unsigned i = 0; i < N; i++) {
+		char text[16] = "";
+		memcpy(text, got[i]->payload, got[i]->len);
+		int number = atoi(text);
+		if (number <= last[number % 7])
+			fail_msg("of key %d, %d comes behind %d", number % 7, number,
+				 last[number % 7]);
+		last[number % 7] = number;
+	}
+	consumed_free(got, N);
+}
+
 static void the_descriptor_tells_of_reports(void **state)
 {
 	struct mock *m = *state;
@@ -708,6 +754,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MOCK_TEST(all_parts_of_a_message_arrive),
 		MOCK_TEST(partitions_are_javas),
+		MOCK_TEST(the_first_of_a_producer_is_first),
 		MOCK_TEST(what_the_library_retries_keeps_order),
 		MOCK_TEST(the_descriptor_tells_of_reports),
 		MOCK_TEST(the_descriptor_tells_of_topics),
