@@ -257,11 +257,32 @@ static void account(struct instance *i, const struct err *err, const char *file,
 {
 	struct accounting *a = &i->accounting;
 	a->err = *err;
+	if (!a->err.kind)
+		a->err.kind = ERR_INTERNAL;
 	a->under = i->runs_under;
 	if (report_position_set(&a->at, file, pos, gtid) < 0)
 		log_error("%s: no memory for a position", i->name);
 	a->pending = true;
 	status_account(i);
+}
+
+/* A machine out of memory, threads or descriptors for a moment is no failure of the task. */
+static bool passes_by_itself(int rc, const struct err *err)
+{
+	return (err->kind && err->kind->class == ERR_CLASS_RETRY) || err->kind == ERR_MEMORY ||
+	       rc == -ENOMEM || rc == -EAGAIN || rc == -EMFILE || rc == -ENFILE;
+}
+
+/* Tried again later, or written down and decided upon; the place may be empty. */
+static void fail(struct instance *i, int rc, const struct err *err, const char *file, uint64_t pos,
+		 const char *gtid)
+{
+	if (passes_by_itself(rc, err)) {
+		back_off(i);
+		i->shown = *err;
+	} else {
+		account(i, err, file, pos, gtid);
+	}
 }
 
 static void start_runner(struct instance *i)
@@ -270,9 +291,14 @@ static void start_runner(struct instance *i)
 	struct task *task = open_task(i, &err);
 	i->runs_under = instance_numbers(i);
 	if (!task) {
-		i->document = STANDBY_DOCUMENT_BAD;
-		i->document_err = err;
 		log_err(LOG_LEVEL_ERROR, i->name, &err);
+		if (err.kind == ERR_TASK_INVALID) {
+			i->document = STANDBY_DOCUMENT_BAD;
+			i->document_err = err;
+		} else {
+			/* A secret that is missing here may be there on another host. */
+			fail(i, -EINVAL, &err, "", 0, "");
+		}
 		return;
 	}
 	const struct runner_options o = {
@@ -287,10 +313,11 @@ static void start_runner(struct instance *i)
 	i->stopping = false;
 	free(i->runs_text);
 	i->runs_text = strdup(i->text);
-	if (runner_start(&o, task, &i->runner, &err) < 0) {
+	int rc = runner_start(&o, task, &i->runner, &err);
+	if (rc < 0) {
 		i->runner = NULL;
 		log_err(LOG_LEVEL_ERROR, i->name, &err);
-		account(i, &err, "", 0, "");
+		fail(i, rc, &err, "", 0, "");
 		return;
 	}
 	i->started = clock_boot();
@@ -335,15 +362,14 @@ static void runner_has_ended(struct instance *i)
 		/* Our node may still be the smallest: a successor was there, so to the end. */
 		back_off(i);
 		i->line_end = i->election != NULL && i->role == ZK_ELECTION_FIRST;
-	} else if (rc < 0 && err.kind && err.kind->class == ERR_CLASS_RETRY) {
-		back_off(i);
-		i->shown = err;
 	} else if (rc < 0 && i->role == ZK_ELECTION_FIRST) {
 		if (where.at.file[0] || where.gtid[0])
-			account(i, &err, where.at.file, where.at.pos, where.gtid);
+			fail(i, rc, &err, where.at.file, where.at.pos, where.gtid);
 		else
-			account(i, &err, stands_known ? stands.file : "",
-				stands_known ? stands.pos : 0, stands_known ? stands.gtid : "");
+			fail(i, rc, &err, stands_known ? stands.file : "",
+			     stands_known ? stands.pos : 0, stands_known ? stands.gtid : "");
+	} else if (rc < 0 && passes_by_itself(rc, &err)) {
+		back_off(i);
 	}
 	free(stands.file);
 	free(stands.gtid);
@@ -394,6 +420,8 @@ static void show(struct instance *i, enum report_state state)
 				from_status.kind = errors_kind(k);
 		snprintf(from_status.text, sizeof(from_status.text), "%s", i->status.error.message);
 		report_state_set(i, state, &from_status, &i->status.error.position);
+	} else if (state == REPORT_STARTING && !i->status_known && i->status_err.kind) {
+		report_state_set(i, REPORT_RETRYING, &i->status_err, &none);
 	} else if (state == REPORT_RETRYING) {
 		struct err was = i->accounting.pending ? i->accounting.err : i->shown;
 		report_state_set(i, state, &was, &none);
@@ -444,8 +472,6 @@ void instance_step(struct instance *i)
 		show(i, step.state);
 	if (i->runner)
 		daemon_timer_set(i->timer, LOOK_SOON_MS * USEC_PER_MSEC);
-	else if (i->back_off_until > clock_boot())
-		daemon_timer_set(i->timer, i->back_off_until - clock_boot() + 1000);
 	tell_gone(i);
 }
 

@@ -84,6 +84,7 @@ struct instance {
 	bool status_known, status_dirty;
 	int32_t status_version; /* -1: there is no node */
 	struct status_doc status;
+	struct err status_err; /* why it cannot be read or written; kind NULL: it can */
 	struct accounting accounting;
 
 	/* What we say. */

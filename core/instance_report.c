@@ -256,6 +256,8 @@ static void probe_done(struct job *job, bool ran)
 			p->result = was;
 			i->probed = true;
 		} else if (ran) {
+			/* A source that does not answer is asked less often. */
+			i->probe_due += 2 * PROBE_EVERY_S * USEC_PER_SEC;
 			log_err(LOG_LEVEL_DEBUG, i->name, &p->err);
 		}
 	}
@@ -276,7 +278,10 @@ static void start_probe(struct instance *i)
 	struct probe_job *p = calloc(1, sizeof(*p));
 	if (!p)
 		return;
-	p->job = (struct job){.work = probe_work, .done = probe_done, .interrupt = probe_interrupt};
+	p->job = (struct job){.work = probe_work,
+			       .done = probe_done,
+			       .interrupt = probe_interrupt,
+			       .background = true};
 	p->secrets_dir = i->c->secrets_dir;
 	p->opener = *i->c->opener;
 	guard_init(&p->guard);
@@ -334,7 +339,8 @@ static usec_t tick(void *ctx)
 			report_read_commit(i);
 		start_probe(i);
 	}
-	usec_t every = (i->runner ? REPORT_EVERY_MS : REPORT_IDLE_EVERY_MS) * USEC_PER_MSEC;
+	bool busy = i->runner || i->state == REPORT_RETRYING;
+	usec_t every = (busy ? REPORT_EVERY_MS : REPORT_IDLE_EVERY_MS) * USEC_PER_MSEC;
 	if (now - i->reported >= every)
 		report_now(i);
 	if (i->runner && i->state == REPORT_STARTING &&

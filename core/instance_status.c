@@ -37,12 +37,23 @@ static void forgive(struct instance *i)
 	i->status.reset = now.reset;
 }
 
+/* Why it cannot be read or written, once for each reason; away and expired are the session's. */
+static void status_says(struct instance *i, const struct zk_reply *r)
+{
+	bool passes = r->rc == -ENOTCONN || r->rc == -ETIMEDOUT || r->rc == -ENOLINK;
+	if (passes || i->status_err.kind == r->err->kind)
+		return;
+	i->status_err = *r->err;
+	log_err(LOG_LEVEL_ERROR, i->name, r->err);
+}
+
 static void written(void *ctx, const struct zk_reply *r)
 {
 	struct instance *i = ctx;
 	i->status_op = NULL;
 	if (r->rc == 0) {
 		i->status_version = r->stat->version;
+		err_clear(&i->status_err);
 		if (i->status_dirty)
 			status_changed(i);
 	} else if (r->rc == -ESTALE || r->rc == -EINPROGRESS || r->rc == -EEXIST ||
@@ -53,8 +64,7 @@ static void written(void *ctx, const struct zk_reply *r)
 		return;
 	} else {
 		i->status_dirty = true; /* at the next look */
-		if (r->rc == -EFBIG || r->rc == -EACCES)
-			log_err(LOG_LEVEL_ERROR, i->name, r->err);
+		status_says(i, r);
 	}
 	instance_step(i);
 }
@@ -96,16 +106,20 @@ static bool fill(struct instance *i, enum report_state state)
 
 void status_changed(struct instance *i)
 {
-	if (i->role != ZK_ELECTION_FIRST || !i->status_known)
+	if (i->role != ZK_ELECTION_FIRST)
 		return;
-	if (i->status_op || i->accounting.pending) {
+	if (i->status_op || i->accounting.pending || !i->status_known) {
 		i->status_dirty = true;
 		return;
 	}
-	/* FAILED is what it failed under; any other state answers what is wanted now. */
-	if (i->state != REPORT_FAILED)
-		forgive(i);
 	i->status_dirty = false;
+	/*
+	 * FAILED is status_account()'s alone to write. What this host cannot read or open is
+	 * FAILED in its instance document; written here it would hold for every other host.
+	 */
+	if (i->state == REPORT_FAILED)
+		return;
+	forgive(i);
 	if (fill(i, i->state))
 		write_with(i, written);
 }
@@ -151,7 +165,11 @@ static void account_written(void *ctx, const struct zk_reply *r)
 	}
 	/* Whatever is there now is counted upon again; a lost answer may count one too many,
 	 * which stops a task that has failed anyway. */
-	read_status(i);
+	i->status_known = false;
+	if (r->rc == -ESTALE || r->rc == -EEXIST || r->rc == -ENOENT || r->rc == -EINPROGRESS)
+		read_status(i);
+	else
+		status_says(i, r); /* again at the next look */
 }
 
 void status_account(struct instance *i)
@@ -216,8 +234,10 @@ static void status_read(void *ctx, const struct zk_reply *r)
 	i->status_op = NULL;
 	if (r->rc == 0 || r->rc == -ENOENT)
 		take(i, r);
-	else if (r->rc == -EACCES || r->rc == -EFBIG)
-		log_err(LOG_LEVEL_ERROR, i->name, r->err);
+	else
+		status_says(i, r);
+	if (i->status_known)
+		err_clear(&i->status_err);
 	if (i->status_known && i->accounting.pending)
 		status_account(i);
 	else if (i->status_known && i->status_dirty)

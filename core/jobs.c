@@ -22,10 +22,12 @@ struct jobs {
 	int fd; /* eventfd: `ended` has something */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct queue waiting, ended;
+	struct queue waiting, background, ended;
 	struct job *at_work[JOBS_THREADS];
 	pthread_t threads[JOBS_THREADS];
-	unsigned nthreads, idle, nwaiting;
+	unsigned nthreads, idle;
+	unsigned nwaiting, nbackground; /* in the queues */
+	unsigned background_at_work;
 	bool closing;
 };
 
@@ -47,6 +49,19 @@ static struct job *pop(struct queue *q)
 	return job;
 }
 
+/* What a worker does next, or NULL. With the lock. */
+static struct job *take(struct jobs *j)
+{
+	struct job *job = pop(&j->waiting);
+	if (job) {
+		j->nwaiting--;
+	} else if (j->background_at_work < JOBS_BACKGROUND && (job = pop(&j->background))) {
+		j->nbackground--;
+		j->background_at_work++;
+	}
+	return job;
+}
+
 struct worker {
 	struct jobs *jobs;
 	unsigned number;
@@ -59,20 +74,20 @@ static void *work(void *arg)
 	free(arg);
 	pthread_mutex_lock(&j->lock);
 	while (!j->closing) {
-		struct job *job = pop(&j->waiting);
+		struct job *job = take(j);
 		if (!job) {
 			j->idle++;
 			pthread_cond_wait(&j->wake, &j->lock);
 			j->idle--;
 			continue;
 		}
-		j->nwaiting--;
 		j->at_work[w.number] = job;
 		pthread_mutex_unlock(&j->lock);
 		job->work(job);
 		log_bind("%s", "");
 		pthread_mutex_lock(&j->lock);
 		j->at_work[w.number] = NULL;
+		j->background_at_work -= job->background;
 		push(&j->ended, job);
 		uint64_t one = 1;
 		ssize_t n = write(j->fd, &one, sizeof(one));
@@ -120,7 +135,9 @@ int jobs_open(sd_event *loop, struct jobs **ret, struct err *err)
 /* One more thread, if those that are idle are too few. With the lock. */
 static void grow(struct jobs *j)
 {
-	bool enough = j->nwaiting <= j->idle || j->nthreads == JOBS_THREADS;
+	unsigned room = JOBS_BACKGROUND - j->background_at_work;
+	unsigned background = j->nbackground < room ? j->nbackground : room;
+	bool enough = j->nwaiting + background <= j->idle || j->nthreads == JOBS_THREADS;
 	struct worker *w = enough ? NULL : malloc(sizeof(*w));
 	if (!w)
 		return;
@@ -137,8 +154,11 @@ static void grow(struct jobs *j)
 void jobs_add(struct jobs *j, struct job *job)
 {
 	pthread_mutex_lock(&j->lock);
-	push(&j->waiting, job);
-	j->nwaiting++;
+	push(job->background ? &j->background : &j->waiting, job);
+	if (job->background)
+		j->nbackground++;
+	else
+		j->nwaiting++;
 	grow(j);
 	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
@@ -161,6 +181,8 @@ void jobs_close(struct jobs *j)
 	for (struct job *job; (job = pop(&j->ended));)
 		job->done(job, true);
 	for (struct job *job; (job = pop(&j->waiting));)
+		job->done(job, false);
+	for (struct job *job; (job = pop(&j->background));)
 		job->done(job, false);
 	if (j->fd >= 0)
 		close(j->fd);

@@ -21,10 +21,12 @@ struct job {
 	void (*done)(struct job *job, bool ran);
 	/* Makes work() end soon; any thread, while work() runs. May be NULL. */
 	void (*interrupt)(struct job *job);
+	/* Nobody waits for it: it gets at most half of the threads. */
+	bool background;
 	struct job *next; /* ours */
 };
 
-enum { JOBS_THREADS = 4 };
+enum { JOBS_THREADS = 4, JOBS_BACKGROUND = 2 };
 
 int jobs_open(sd_event *loop, struct jobs **ret, struct err *err) MR_MUST_CHECK;
 /* Main thread; the job's functions are set. At most as many as there are tasks: the caller

@@ -3,6 +3,7 @@
 
 #include "common/contract/errors.h"
 #include "common/contract/paths.h"
+#include "common/daemon/acl.h"
 #include "common/os/log.h"
 #include "common/zk/naming.h"
 #include "core/progress/last_commit.h"
@@ -75,6 +76,7 @@ int runner_start(const struct runner_options *o, struct task *task, struct runne
 		.delivery = "at_least_once",
 		.control = o->control,
 		.interval = task->commit_interval_ms * USEC_PER_MSEC,
+		.acl = &acl_core,
 	};
 	int rc = last_commit_new(&commit, &r->checkpoint, err);
 	if (rc == 0) {

@@ -182,7 +182,10 @@ static void tasks_told(void *ctx, const struct zk_watch_event *e)
 			s->tasks.v[s->tasks.n++] = name;
 	}
 	/* Half a list would give tasks up. */
+	bool first = !s->tasks_known;
 	s->tasks_known = s->tasks.v && s->tasks.n == n;
+	if (first && s->tasks_known)
+		daemon_timer_set(s->register_timer, 1);
 	arrange(s);
 }
 
@@ -294,10 +297,12 @@ static usec_t register_due(void *ctx)
 {
 	struct supervisor *s = ctx;
 	arrange(s);
-	if (!s->register_op && daemon_cluster(s->daemon)[0] && s->tasks_known) {
-		s->registering = 0;
-		register_next(s);
-	}
+	if (s->stopping)
+		return 0;
+	if (s->register_op || !daemon_cluster(s->daemon)[0] || !s->tasks_known)
+		return REGISTER_AGAIN_S * USEC_PER_SEC;
+	s->registering = 0;
+	register_next(s);
 	return 0;
 }
 

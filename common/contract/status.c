@@ -136,6 +136,24 @@ void status_doc_print(const struct status_doc *d, struct buf *out)
 	buf_lit(out, "]}");
 }
 
+/*
+ * The position as it is kept: a long GTID set is summarised when it is printed, so one that
+ * is compared with what was read back must be as well. `space` holds it; false: no memory.
+ */
+static bool as_kept(const struct report_position *p, struct buf *space, struct report_position *ret)
+{
+	buf_init(space);
+	*ret = *p;
+	if (strlen(p->gtid) <= REPORT_GTID_MAX)
+		return true;
+	report_put_gtid(space, p->gtid);
+	if (space->failed)
+		return false;
+	space->data[space->len - 1] = 0; /* in place of the second quotation mark */
+	ret->gtid = (char *)space->data + 1;
+	return true;
+}
+
 static bool same_place(const struct report_position *a, const struct report_position *b)
 {
 	if (a->gtid[0] && b->gtid[0])
@@ -153,8 +171,12 @@ static struct status_failure *find(const struct status_doc *d, const struct repo
 
 uint64_t status_doc_count_of(const struct status_doc *d, const struct report_position *position)
 {
-	const struct status_failure *f = find(d, position);
-	return f ? f->count : 0;
+	struct report_position kept;
+	struct buf space;
+	const struct status_failure *f = as_kept(position, &space, &kept) ? find(d, &kept) : NULL;
+	uint64_t times = f ? f->count : 0;
+	buf_free(&space);
+	return times;
 }
 
 /* Takes `f` into the list; when that is full, in place of the one longest ago. */
@@ -178,8 +200,8 @@ static int add(struct status_doc *d, const struct status_failure *f)
 	return 0;
 }
 
-int status_doc_count(struct status_doc *d, const struct report_position *position,
-		     const char *code, const char *instance, uint64_t now_ms, uint64_t *ret_count)
+static int count(struct status_doc *d, const struct report_position *position, const char *code,
+		 const char *instance, uint64_t now_ms, uint64_t *ret_count)
 {
 	struct status_failure *known = find(d, position), f = {0};
 	if (members_init(&f, &failure_members) < 0)
@@ -204,4 +226,16 @@ int status_doc_count(struct status_doc *d, const struct report_position *positio
 	}
 	*ret_count = f.count;
 	return 0;
+}
+
+int status_doc_count(struct status_doc *d, const struct report_position *position,
+		     const char *code, const char *instance, uint64_t now_ms, uint64_t *ret_count)
+{
+	struct report_position kept;
+	struct buf space;
+	int rc = as_kept(position, &space, &kept)
+			 ? count(d, &kept, code, instance, now_ms, ret_count)
+			 : -ENOMEM;
+	buf_free(&space);
+	return rc;
 }

@@ -81,8 +81,10 @@ static void start_finding(struct daemon *d)
 	}
 	d->find_again = false;
 	d->finding = pthread_create(&d->thread, NULL, find_root, d) == 0;
-	if (!d->finding)
+	if (!d->finding) {
+		d->find_again = true; /* at the root timer's next turn */
 		log_error("no thread to look for the tree's root with");
+	}
 }
 
 static int root_found(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -136,6 +138,8 @@ static void root_looked_at(void *ctx, const struct zk_reply *reply)
 static usec_t look_at_root(void *ctx)
 {
 	struct daemon *d = ctx;
+	if (d->find_again && !d->finding)
+		start_finding(d);
 	if (d->ready && !d->finding && !d->look && d->state != ZK_EXPIRED)
 		d->look = zk_get_async(d->zk, PATHS_ROOT, root_looked_at, d);
 	return ROOT_LOOK_EVERY_S * USEC_PER_SEC;

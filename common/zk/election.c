@@ -410,7 +410,9 @@ static void step(struct zk_election *e)
 		break;
 	case FOLDER:
 		e->op = zk_create_async(zk,
-					&(struct zk_create){.path = e->folder, .kind = ZK_PERSISTENT},
+					&(struct zk_create){.path = e->folder,
+							    .kind = ZK_PERSISTENT,
+							    .acl = &e->acl},
 					on_folder_made, e);
 		break;
 	case SYNCING:

@@ -28,6 +28,7 @@ enum {
 struct last_commit {
 	struct checkpoint base;
 	struct zk *zk;
+	const struct zk_acl *acl;
 	int64_t session; /* in which our node was made */
 	char instance_path[PATHS_SIZE];
 	char control_path[PATHS_SIZE];
@@ -411,7 +412,8 @@ static int try_write(struct last_commit *l, const struct buf *text, struct err *
 		 .version = l->version,
 		 .data = text->data,
 		 .len = text->len,
-		 .kind = ZK_PERSISTENT},
+		 .kind = ZK_PERSISTENT,
+		 .acl = l->acl},
 	};
 	struct zk_stat stats[2];
 	size_t step = 2;
@@ -496,6 +498,7 @@ int last_commit_new(const struct last_commit_options *o, struct checkpoint **ret
 	struct checkpoint *c = &l->base;
 	char path[PATHS_SIZE];
 	l->zk = o->zk;
+	l->acl = o->acl;
 	l->session = zk_session_id(o->zk);
 	buf_init(&l->buf);
 	c->epoch = (uint64_t)o->epoch;

@@ -36,6 +36,7 @@ struct last_commit_options {
 	const char *delivery;              /* "at_least_once" */
 	const struct control_doc *control; /* as it is now; copied */
 	usec_t interval;                   /* between saves of a moving position */
+	const struct zk_acl *acl;          /* of lastCommit where it has to be made; stays */
 };
 
 int last_commit_new(const struct last_commit_options *o, struct checkpoint **ret,

@@ -38,7 +38,7 @@ ALLOWED = {
     "common/view": CONTRACT + ["common/zk"],
     "core/model": BASE + ["common/contract"],
     **{stage: MODEL for stage in STAGES},
-    "core/progress": MODEL + ["common/zk", "common/daemon"],
+    "core/progress": MODEL + ["common/zk"],
     "core/pipeline": MODEL + STAGES + ["common/zk"],
     "core/preflight": MODEL + ["core/mysql", "core/pipe", "core/pipeline"],
     "core/standby": CONTRACT + ["common/daemon", "common/zk"],

@@ -401,6 +401,38 @@ static void test_error(void **state)
 }
 
 /* Protocol, rule 12: the same position on two instances, or twice on one. */
+/* A set over REPORT_GTID_MAX is summarised when it is kept, and is still the same place. */
+static void test_counting_long_sets(void **state)
+{
+	struct status_doc d, again;
+	struct err err = {0};
+	struct buf set, out;
+	uint64_t count = 0;
+	(void)state;
+	buf_init(&set);
+	for (int k = 0; k < 200; k++)
+		buf_printf(&set, "%s%08x-1111-2222-3333-444444444444:1-%d", k ? "," : "", k, k + 5);
+	struct report_position at = {.file = (char *)"binlog.000007", .pos = 4,
+				     .gtid = (char *)(uintptr_t)buf_cstr(&set)};
+	assert_true(set.len > REPORT_GTID_MAX);
+	assert_int_equal(status_doc_init(&d), 0);
+	for (uint64_t turn = 1; turn <= 3; turn++) {
+		assert_int_equal(status_doc_count(&d, &at, "source_auth", "h-0000000001", 7, &count), 0);
+		assert_int_equal(count, turn);
+		assert_int_equal(status_doc_count_of(&d, &at), turn);
+		buf_init(&out);
+		status_doc_print(&d, &out);
+		if (status_doc_parse((const char *)out.data, out.len, &again, &err) < 0)
+			fail_msg("%s", err.text);
+		buf_free(&out);
+		status_doc_clear(&d);
+		d = again;
+	}
+	assert_int_equal(d.nfailures, 1);
+	status_doc_clear(&d);
+	buf_free(&set);
+}
+
 static void test_counting(void **state)
 {
 	(void)state;
@@ -461,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_cut),	     cmocka_unit_test(test_gtid_summary),
 		cmocka_unit_test(test_bounds),	     cmocka_unit_test(test_error),
 		cmocka_unit_test(test_counting),
+		cmocka_unit_test(test_counting_long_sets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,11 +99,40 @@ static void closed_in_the_middle(void **state)
 	sd_event_unref(loop);
 }
 
+/* Background jobs that hang leave threads to those that somebody waits for. */
+static void background_leaves_room(void **state)
+{
+	enum { N = 20 };
+	static struct work hanging[N], urgent;
+	sd_event *loop;
+	struct jobs *jobs;
+	struct err err = {0};
+	(void)state;
+	assert_true(sd_event_new(&loop) >= 0);
+	assert_int_equal(jobs_open(loop, &jobs, &err), 0);
+	for (int i = 0; i < N; i++) {
+		hanging[i] = (struct work){.job = {.work = do_work, .done = done,
+						   .interrupt = interrupt, .background = true},
+					   .until_interrupted = true};
+		jobs_add(jobs, &hanging[i].job);
+	}
+	urgent.job = (struct job){.work = do_work, .done = done};
+	jobs_add(jobs, &urgent.job);
+	for (int turns = 0; !urgent.told && turns < 1000; turns++)
+		assert_true(sd_event_run(loop, 10000) >= 0);
+	assert_int_equal(urgent.ran, 1);
+	jobs_close(jobs);
+	for (int i = 0; i < N; i++)
+		assert_int_equal(hanging[i].told, 1);
+	sd_event_unref(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_jobs),
 		cmocka_unit_test(closed_in_the_middle),
+		cmocka_unit_test(background_leaves_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
