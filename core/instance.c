@@ -67,6 +67,7 @@ static bool runs_the_same(const char *a, const char *b)
 
 static void take_document(struct instance *i, const char *text, size_t len)
 {
+	i->secrets_bad = false;
 	free(i->text);
 	i->text = len ? strndup(text, len) : NULL;
 	i->text_len = i->text ? len : 0;
@@ -208,6 +209,10 @@ static void register_node(struct instance *i)
 {
 	struct buf b;
 	buf_init(&b);
+	if (i->secrets_bad) { /* they are tried anew when it is our turn again */
+		i->secrets_bad = false;
+		i->document = STANDBY_DOCUMENT_GOOD;
+	}
 	i->state = REPORT_STANDBY;
 	i->state_since = clock_wall();
 	if (report_print(i, &b)) {
@@ -292,13 +297,11 @@ static void start_runner(struct instance *i)
 	i->runs_under = instance_numbers(i);
 	if (!task) {
 		log_err(LOG_LEVEL_ERROR, i->name, &err);
-		if (err.kind == ERR_TASK_INVALID) {
-			i->document = STANDBY_DOCUMENT_BAD;
-			i->document_err = err;
-		} else {
-			/* A secret that is missing here may be there on another host. */
-			fail(i, -EINVAL, &err, "", 0, "");
-		}
+		i->document = STANDBY_DOCUMENT_BAD;
+		i->document_err = err;
+		/* A secret that is missing here may be there on another host. */
+		i->secrets_bad = err.kind != ERR_TASK_INVALID;
+		i->secrets_bad_at = clock_boot();
 		return;
 	}
 	const struct runner_options o = {
@@ -439,8 +442,19 @@ static void tell_gone(struct instance *i)
 	i->c->gone(i->c->ctx, i);
 }
 
+/* Shown for a while as FAILED, then others have their turn; no status holds them back. */
+static bool lets_others_try(const struct instance *i)
+{
+	return i->secrets_bad && i->role == ZK_ELECTION_FIRST && i->nodes > 1 && !i->line_end &&
+	       clock_boot() - i->secrets_bad_at >= SECRETS_TURN_MS * USEC_PER_MSEC;
+}
+
 void instance_step(struct instance *i)
 {
+	if (lets_others_try(i)) {
+		i->line_end = true;
+		i->back_off_until = clock_boot() + LINE_END_MS * USEC_PER_MSEC;
+	}
 	struct standby_facts facts = facts_of(i);
 	struct standby_step step = standby_decide(&facts);
 	if (i->runner && step.stop && (!i->stopping || (step.hurry || i->hurry))) {

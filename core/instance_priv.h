@@ -27,6 +27,7 @@ enum {
 	BACK_OFF_MAX_MS = 30000,
 	LINE_END_MS = 1000,          /* out of the line before standing at its end */
 	DOCUMENT_AGAIN_MS = 2000,
+	SECRETS_TURN_MS = 5000,      /* FAILED for want of a secret, before others try */
 };
 
 struct probe_job;
@@ -62,6 +63,8 @@ struct instance {
 	char *text; /* as stored: secrets sealed; NULL while there is none */
 	size_t text_len;
 	struct err document_err;
+	bool secrets_bad; /* the document is BAD for this host alone, since */
+	usec_t secrets_bad_at; /* boot clock */
 
 	/* Who is first. */
 	struct zk_election *election;

@@ -240,9 +240,10 @@ static void status_read(void *ctx, const struct zk_reply *r)
 		err_clear(&i->status_err);
 	if (i->status_known && i->accounting.pending)
 		status_account(i);
-	else if (i->status_known && i->status_dirty)
-		status_changed(i);
+	/* What was decided without it is decided anew first: it may say FAILED. */
 	instance_step(i);
+	if (i->status_known && i->status_dirty)
+		status_changed(i);
 }
 
 static void read_status(struct instance *i)

@@ -161,6 +161,29 @@ static int from_seal(struct secret *s, const struct secret_use *use,
 	return rc < 0 ? rc : keep(s, text, len, NULL, err);
 }
 
+static char *reserved; /* set before other threads, then only read */
+
+int secret_reserve(const char *reference)
+{
+	free(reserved);
+	reserved = strdup(reference);
+	return reserved ? 0 : -ENOMEM;
+}
+
+/* Whether a reference names a secret of the daemons: no task's. */
+static bool is_daemons(const char *given)
+{
+	const char *name = behind(given, file_scheme);
+	if (!name)
+		name = behind(given, credential_scheme);
+	if (name && strncasecmp(name, "zk-", 3) == 0)
+		return true;
+	name = behind(given, env_scheme);
+	if (name && strncasecmp(name, "MR_SECRET_ZK", 12) == 0)
+		return true;
+	return reserved && strcmp(given, reserved) == 0;
+}
+
 int secret_resolve(struct secret *s, const struct secret_use *use,
 		   const struct secret_places *places, struct err *err)
 {
@@ -169,6 +192,9 @@ int secret_resolve(struct secret *s, const struct secret_use *use,
 	if (secret_is_sealed(s->given))
 		return from_seal(s, use, places, err);
 	const char *name;
+	if (use && secret_is_reference(s->given) && is_daemons(s->given))
+		return err_set(err, -EPERM, ERR_SECRET_MISSING,
+			       "%s is a secret of the daemons, which no task may use", s->given);
 	if ((name = behind(s->given, file_scheme))) {
 		if (!places->secrets_dir || !places->secrets_dir[0])
 			return err_set(err, -EINVAL, ERR_SECRET_MISSING,

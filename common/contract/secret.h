@@ -58,13 +58,19 @@ struct secret_places {
 	void *open_ctx;
 };
 
+/*
+ * References that no task's document may use: whoever may write a task could have them sent
+ * to a server of his. Names that begin with "zk-" (variables: MR_SECRET_ZK) are so always;
+ * this adds one of the daemon's own configuration. Once, before other threads; copied.
+ */
+int secret_reserve(const char *reference) MR_MUST_CHECK;
 /* Copies `given`. 0 or -ENOMEM. */
 int secret_set(struct secret *s, const char *given) MR_MUST_CHECK;
 bool secret_is_reference(const char *given);
 bool secret_is_sealed(const char *given);
 /*
  * Fills text; ERR_SECRET_MISSING names what is to be created. Not set: nothing to do.
- * `use` may be NULL where nothing sealed is accepted.
+ * `use` may be NULL where nothing sealed is accepted: a secret of the daemon itself.
  */
 int secret_resolve(struct secret *s, const struct secret_use *use,
 		   const struct secret_places *places, struct err *err) MR_MUST_CHECK;

@@ -258,6 +258,8 @@ int daemon_zk_open(const struct config *c, enum zk_role role, const char *secret
 	if (rc == 0 && given(c, "auth")) {
 		const struct secret_places places = {.secrets_dir = secrets_dir};
 		rc = secret_set(&auth, given(c, "auth"));
+		if (rc == 0 && secret_is_reference(auth.given))
+			rc = secret_reserve(auth.given);
 		if (rc < 0)
 			err_set(err, rc, ERR_MEMORY, "no memory for zookeeper.auth");
 		else

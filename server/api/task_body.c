@@ -261,6 +261,41 @@ static int check_moved(struct store *s, const struct task *was, struct task *now
 	return rc;
 }
 
+/*
+ * A reference names a file or variable of the daemons' hosts, and nothing binds it to a
+ * server: whoever writes one into a document may have that secret sent to an address of
+ * his. So only an admin writes a new one, or one whose destination changes.
+ */
+static int check_references(struct call *call, const struct task *was, struct task *now,
+			    struct err *err)
+{
+	struct places stored = {.n = 0}, fresh = {.n = 0};
+	struct task *mine = (struct task *)(uintptr_t)was;
+	int rc = 0;
+	if (call->role >= ROLE_ADMIN)
+		return 0;
+	if (task_each_secret(now, collect, &fresh, err) < 0 ||
+	    (mine && task_each_secret(mine, collect, &stored, err) < 0))
+		rc = no_memory(err);
+	for (size_t i = 0; rc == 0 && i < fresh.n; i++) {
+		const struct place *p = &fresh.v[i];
+		if (!secret_is_reference(given(p->secret)))
+			continue;
+		bool known = i < stored.n &&
+			     strcmp(given(stored.v[i].secret), given(p->secret)) == 0 &&
+			     !moved(store_of(call), was, now, &stored, &fresh, of_source(p));
+		if (!known)
+			rc = err_set_at(err, -EPERM, ERR_API_FORBIDDEN, p->field,
+					"'%s' refers to a secret of the daemons' hosts: only an "
+					"admin may write such a reference, or move it to another "
+					"host, user or broker",
+					p->field);
+	}
+	places_free(&stored);
+	places_free(&fresh);
+	return rc;
+}
+
 static int replaced(struct call *call, const struct task *was, json_t *body, struct task **ret,
 		    struct err *err)
 {
@@ -315,12 +350,9 @@ static int refuse_shown_pem(const json_t *tree, char *path, size_t size, struct 
 	return 0;
 }
 
-int api_task_from_body(struct call *call, const struct task *was, json_t *body,
-		       struct task **ret, struct err *err)
+static int created(json_t *body, struct task **ret, struct err *err)
 {
 	char path[256] = "";
-	if (was)
-		return replaced(call, was, body, ret, err);
 	struct task *t;
 	/* A copy of a task that there is: its uid is not the new one's. */
 	json_object_del(body, "uid");
@@ -332,6 +364,20 @@ int api_task_from_body(struct call *call, const struct task *was, json_t *body,
 	rc = task_each_secret(t, refuse_shown, err, err);
 	if (rc == 0)
 		rc = api_task_new_uid(t, err);
+	if (rc < 0)
+		task_free(t);
+	else
+		*ret = t;
+	return rc;
+}
+
+int api_task_from_body(struct call *call, const struct task *was, json_t *body,
+		       struct task **ret, struct err *err)
+{
+	struct task *t = NULL;
+	int rc = was ? replaced(call, was, body, &t, err) : created(body, &t, err);
+	if (rc == 0)
+		rc = check_references(call, was, t, err);
 	if (rc < 0)
 		task_free(t);
 	else
