@@ -1,5 +1,5 @@
 /*
- * http.c - the server's life, and the library's callbacks: connections, requests, bodies.
+ * http.c - the server's life, and the library's callbacks: requests and their bodies.
  *
  * The library parses the head and calls back; nothing of its is handed on but what was
  * copied or is valid until the request is completed (the method and the headers, which
@@ -13,7 +13,6 @@
 #include "common/os/log.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,68 +37,6 @@ static size_t on_unescape(void *ctx, struct MHD_Connection *mhd, char *s)
 	return strlen(s);
 }
 
-static void put_peer(struct MHD_Connection *mhd, char out[HTTP_PEER_MAX])
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	char host[HTTP_PEER_MAX - 8], port[8];
-	socklen_t len = info && info->client_addr && info->client_addr->sa_family == AF_INET6
-				? (socklen_t)sizeof(struct sockaddr_in6)
-				: (socklen_t)sizeof(struct sockaddr_in);
-	if (!info || !info->client_addr ||
-	    getnameinfo(info->client_addr, len, host, sizeof(host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		snprintf(out, HTTP_PEER_MAX, "unknown");
-	else
-		snprintf(out, HTTP_PEER_MAX, "%s:%s", host, port);
-}
-
-static void connection_started(struct http *h, struct MHD_Connection *mhd, void **slot)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct http_connection *c = info ? calloc(1, sizeof(*c)) : NULL;
-	*slot = c;
-	if (!c)
-		return; /* then only the library's own timeout guards it */
-	c->fd = info->connect_fd;
-	c->fresh = true;
-	c->since = clock_boot();
-	put_peer(mhd, c->peer);
-	pthread_mutex_lock(&h->lock);
-	c->next = h->connections;
-	if (c->next)
-		c->next->prev = c;
-	h->connections = c;
-	h->nconnections++;
-	pthread_mutex_unlock(&h->lock);
-}
-
-/* Called before the socket is closed: nobody else shuts down its number afterwards. */
-static void connection_closed(struct http *h, void **slot)
-{
-	struct http_connection *c = *slot;
-	if (!c)
-		return;
-	pthread_mutex_lock(&h->lock);
-	*(c->prev ? &c->prev->next : &h->connections) = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	h->nconnections--;
-	pthread_mutex_unlock(&h->lock);
-	free(c);
-	*slot = NULL;
-}
-
-static void on_connection(void *ctx, struct MHD_Connection *mhd, void **slot,
-			  enum MHD_ConnectionNotificationCode code)
-{
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		connection_started(ctx, mhd, slot);
-	else
-		connection_closed(ctx, slot);
-}
-
 /* The first line was read: a request begins. NULL (no memory) ends it in on_access(). */
 static void *on_uri(void *ctx, const char *target, struct MHD_Connection *mhd)
 {
@@ -114,6 +51,7 @@ static void *on_uri(void *ctx, const char *target, struct MHD_Connection *mhd)
 	r->http = h;
 	r->mhd = mhd;
 	r->connection = info ? info->socket_context : NULL;
+	r->target_end = target + strlen(target);
 	r->query = r->path + strcspn(r->path, "?");
 	if (*r->query)
 		*r->query++ = 0;
@@ -149,6 +87,14 @@ static void on_completed(void *ctx, struct MHD_Connection *mhd, void **slot,
 	*slot = NULL;
 }
 
+/* Nothing behind such a head can be told from the next request. */
+static enum MHD_Result refuse_head(struct http_request *r)
+{
+	http_answer_kind(&r->answer, MHD_HTTP_BAD_REQUEST, ERR_HTTP_REQUEST);
+	http_answer_header(&r->answer, MHD_HTTP_HEADER_CONNECTION, "close");
+	return http_send(r);
+}
+
 static void refuse_body(struct http_request *r)
 {
 	http_answer_kind(&r->answer, MHD_HTTP_CONTENT_TOO_LARGE, ERR_HTTP_TOO_LARGE);
@@ -163,8 +109,11 @@ static size_t patience(const struct http_request *r)
 	return 16 * r->http->o.max_body + HTTP_HEAD_MAX;
 }
 
-static enum MHD_Result head_read(struct http_request *r)
+static enum MHD_Result head_read(struct http_request *r, const char *version)
 {
+	bool has_body;
+	if (!http_head_valid(r, version, &has_body))
+		return refuse_head(r);
 	const char *length = http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	r->step = HTTP_BODY;
 	if (length && strtoull(length, NULL, 10) > r->http->o.max_body) {
@@ -210,12 +159,11 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *mhd, const ch
 	(void)ctx;
 	(void)mhd;
 	(void)url;
-	(void)version;
 	if (!r)
 		return MHD_NO;
 	if (r->step == HTTP_BEGUN) {
 		r->method = method;
-		return head_read(r);
+		return head_read(r, version);
 	}
 	if (*size) {
 		take_body(r, data, size);
@@ -255,7 +203,8 @@ static int start(struct http *h, struct err *err)
 		flags, 0, NULL, NULL, on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, h,
 		MHD_OPTION_LISTEN_SOCKET, h->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, h,
 		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, h, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_CONNECTION_LIMIT, h->o.max_connections,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEAD_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(HTTP_IDLE / USEC_PER_SEC),

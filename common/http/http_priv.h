@@ -51,6 +51,7 @@ struct http_request {
 	_Atomic enum http_step step;
 	char *path;  /* the request target up to the '?' */
 	char *query; /* in the same memory */
+	const char *target_end; /* in the library's buffer; only to be compared */
 	const char *method;
 	struct buf body;
 	size_t received; /* of the body, kept or not */
@@ -101,6 +102,17 @@ bool http_workers_take(struct http_request *r);
 /* Shuts down the connections that take too long; at most twice a second. */
 void http_sweep(struct http *h);
 void http_phase_set(struct http_request *r, enum http_phase phase);
+
+/* http_connection.c: */
+
+/* An MHD_NotifyConnectionCallback; ctx is the struct http. */
+void http_on_connection(void *ctx, struct MHD_Connection *mhd, void **slot,
+			enum MHD_ConnectionNotificationCode code);
+
+/* http_head.c: */
+
+/* Whether where the request ends is beyond doubt, and whether a body follows. */
+bool http_head_valid(const struct http_request *r, const char *version, bool *ret_has_body);
 
 /* http_answer.c: */
 

@@ -147,6 +147,74 @@ static void requests(struct fixture *f, bool pump)
 	assert_int_equal(atomic_load(&f->calls), calls);
 }
 
+/*
+ * Heads that two parsers may read differently: 400, and what follows on the connection is
+ * no request.
+ */
+static void doubtful_heads(struct fixture *f, bool pump)
+{
+#define HIDDEN "GET /hidden HTTP/1.1\r\nHost: h\r\n\r\n"
+#define HEAD(headers) "GET / HTTP/1.1\r\nHost: h\r\n" headers "\r\n\r\n"
+	static const char nul[] = "GET /a\0b HTTP/1.1\r\nHost: h\r\n\r\n";
+	static const struct {
+		const char *text;
+		size_t len;
+	} bad[] = {
+#define BAD(text) {text, sizeof(text) - 1}
+		BAD(HEAD("Content-Length: 35\r\nTransfer-Encoding: chunked") "0\r\n\r\n" HIDDEN),
+		BAD(HEAD("Transfer-Encoding: chunked\r\nContent-Length: 5") "0\r\n\r\n" HIDDEN),
+		BAD(HEAD("Content-Length: 0\r\nContent-Length: 35") HIDDEN),
+		BAD(HEAD("Content-Length: 0\r\nContent-Length: 0") HIDDEN),
+		BAD(HEAD("Content-Length : 35") HIDDEN),
+		BAD(HEAD("Content-Length\t: 35") HIDDEN),
+		BAD(HEAD("Content-Length: +5") "abcde" HIDDEN),
+		BAD(HEAD("Content-Length: 5,5") "abcde" HIDDEN),
+		BAD(HEAD("Transfer-Encoding: xchunked") HIDDEN),
+		BAD(HEAD("Transfer-Encoding: gzip, chunked") "0\r\n\r\n" HIDDEN),
+		BAD(HEAD("Transfer-Encoding : chunked") "0\r\n\r\n" HIDDEN),
+		BAD(HEAD("Authorization: Bearer a\r\nAuthorization: Bearer b") HIDDEN),
+		BAD("GET / HTTP/1.1\r\n\r\n" HIDDEN),
+		BAD("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" HIDDEN),
+		BAD("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" HIDDEN),
+		BAD("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 35\r\n\r\n" HIDDEN),
+		{nul, sizeof(nul) - 1},
+#undef BAD
+	};
+#undef HEAD
+#undef HIDDEN
+	int calls = atomic_load(&f->calls);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int fd = dial(f);
+		assert_true(send(fd, bad[i].text, bad[i].len, MSG_NOSIGNAL) == (ssize_t)bad[i].len);
+		const char *text = hear(f, fd, NULL, pump); /* until the connection is closed */
+		if (strncmp(text, "HTTP/1.1 400", 12) != 0 || strstr(text, "HTTP/1.1 2"))
+			fail_msg("%s: %s", bad[i].text, text);
+		close(fd);
+	}
+	assert_int_equal(atomic_load(&f->calls), calls);
+	/* A blank in the target: the library says nothing, and closes. */
+	const char *text = ask(f, "GET /a b HTTP/1.1\r\nHost: h\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n",
+			       NULL, pump);
+	assert_null(strstr(text, "HTTP/1.1 2"));
+	text = ask(f, "GET /old HTTP/1.0\r\n\r\n", NULL, pump);
+	assert_non_null(strstr(text, "GET /old ?"));
+	text = ask(f, "POST /x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\n",
+		   "POST /x", pump);
+	assert_non_null(strstr(text, "HTTP/1.1 200"));
+}
+
+static void heads_are_read_in_one_way(void **state)
+{
+	struct fixture f = {0};
+	(void)state;
+	open_server(&f, 2, 0, 0);
+	doubtful_heads(&f, false);
+	http_close(f.http, USEC_PER_SEC);
+	open_server(&f, 0, 0, 0);
+	doubtful_heads(&f, true);
+	http_close(f.http, USEC_PER_SEC);
+}
+
 static void with_workers(void **state)
 {
 	struct fixture f = {0};
@@ -289,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(with_workers),
 		cmocka_unit_test(on_a_loop),
+		cmocka_unit_test(heads_are_read_in_one_way),
 		cmocka_unit_test(a_full_queue_is_said_at_once),
 		cmocka_unit_test(slow_clients),
 		cmocka_unit_test(the_end_waits_for_what_is_at_hand),
