@@ -293,7 +293,7 @@ def test_version_and_help(core):
 
 @pytest.mark.parametrize("arguments,word", [
     (["--standlone"], "standlone"), (["--task"], "--task"), (["--task", "x.json"], "--standalone"),
-    (["--standalone"], "--task"), ([], "--standalone"), (["task.json"], "task.json"),
+    (["--standalone"], "--task"), ([], "--config"), (["task.json"], "task.json"),
     (["--task", "x", "--standalone", "--until", "binlog.000001:x"], "--until"),
     (["--task", "x", "--standalone", "--until", ""], "--until"),
     (["--task", "x", "--standalone", "--log-level", "loud"], "--log-level"),
