@@ -57,8 +57,7 @@ struct alert *alerts_add(struct alerts *a, const char *id, int rule)
 		free(alert);
 		return NULL;
 	}
-	for (size_t i = 0; i < a->o.nchannels; i++)
-		alert->deliveries[i].gave_up = -1;
+	alert_tell_anew(alert);
 	size_t at = lower_bound(a, id);
 	memmove(a->v + at + 1, a->v + at, (a->n - at) * sizeof(*a->v));
 	a->v[at] = alert;
@@ -79,6 +78,14 @@ void alert_changed(struct alert *alert)
 {
 	alert->dirty = true;
 	alert->generation++;
+}
+
+void alert_tell_anew(struct alert *alert)
+{
+	for (size_t i = 0; i < alert->a->o.nchannels; i++) {
+		alert->deliveries[i].gave_up = -1;
+		alert->deliveries[i].since = 0;
+	}
 }
 
 struct alerts *alerts_open(const struct alerts_options *o)
@@ -177,8 +184,7 @@ static void on_event(struct alert *alert, enum life_event event)
 		log_info("%s resolved", alert->id);
 		break;
 	}
-	for (size_t i = 0; i < alert->a->o.nchannels; i++)
-		alert->deliveries[i].gave_up = -1;
+	alert_tell_anew(alert);
 	alert_changed(alert);
 }
 
@@ -283,12 +289,16 @@ void alerts_sync(struct alerts *a, usec_t now)
 		if (alert->local) {
 			if (!a->closing)
 				alert_tell(alert);
-		} else if (a->leading) {
-			if (alert->dirty && !alert->op)
-				alert_store(alert);
-			if (!alert->dirty && !a->closing && zk_may_act(a->o.zk))
-				alert_tell(alert);
+			continue;
 		}
+		bool may = a->leading && zk_may_act(a->o.zk);
+		if (a->leading && alert->dirty && !alert->op)
+			alert_store(alert);
+		/* Another may alert by now, and what waits here would arrive after what it told. */
+		if (!may)
+			alert_hush(alert);
+		else if (!alert->dirty && !a->closing)
+			alert_tell(alert);
 	}
 	a->n = kept;
 }

@@ -21,6 +21,7 @@ struct delivery {
 	uint64_t job;  /* 0: none under way */
 	int job_state; /* what it tells */
 	int gave_up;   /* this state is not told again; -1 */
+	usec_t since;  /* clock_boot: first given to the sender, though taken back since; 0 */
 };
 
 struct alert {
@@ -72,6 +73,8 @@ struct alert *alerts_find(struct alerts *a, const char *id);
 struct alert *alerts_add(struct alerts *a, const char *id, int rule);
 void alert_free(struct alert *alert);
 void alert_changed(struct alert *alert); /* to be written */
+/* There is something new to tell: what was given up before is tried. */
+void alert_tell_anew(struct alert *alert);
 
 /* alerts_store.c */
 void alerts_store_load(struct alerts *a);
@@ -80,6 +83,7 @@ void alert_store(struct alert *alert);
 
 /* alerts_tell.c */
 void alert_tell(struct alert *alert);
+bool alert_has_channel(const struct alert *alert, const char *name);
 /* Takes back what waits. */
 void alert_hush(struct alert *alert);
 /* Every channel that ought to know knows, or it was given up. */

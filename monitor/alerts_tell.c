@@ -29,6 +29,12 @@ static int known(const struct alert *alert, const char *channel, int want)
 	return -1;
 }
 
+/* On the sender's thread. */
+static bool may_tell(void *ctx)
+{
+	return zk_may_act(ctx);
+}
+
 static void submit(struct alert *alert, size_t channel, int want)
 {
 	const struct alerts_options *o = &alert->a->o;
@@ -57,12 +63,25 @@ static void submit(struct alert *alert, size_t channel, int want)
 						      .key = alert->id,
 						      .event = event,
 						      .body = b.data,
-						      .len = b.len};
+						      .len = b.len,
+						      .since = delivery->since,
+						      .may = alert->local ? NULL : may_tell,
+						      .ctx = o->zk};
 		/* 0: the queue is full; what is not known is told later. */
 		delivery->job = sender_submit(o->sender, &n);
 		delivery->job_state = want;
+		if (delivery->job && !delivery->since)
+			delivery->since = clock_boot();
 	}
 	buf_free(&b);
+}
+
+bool alert_has_channel(const struct alert *alert, const char *name)
+{
+	for (size_t i = 0; i < alert->a->o.nchannels; i++)
+		if (strcmp(alert->a->o.channels[i].name, name) == 0)
+			return true;
+	return false;
 }
 
 static bool concerns(const struct alert *alert, size_t channel)
@@ -123,6 +142,7 @@ bool alerts_result(struct alerts *a, const struct sender_result *result)
 	if (!d)
 		return false;
 	d->job = 0;
+	d->since = 0;
 	if (!result->taken) {
 		d->gave_up = d->job_state;
 		return true;

@@ -68,6 +68,16 @@ static void zookeeper_rule(struct monitor *m)
 	alerts_report(m->alerts, RULE_ZOOKEEPER, m->servers, setting, &verdict, boot);
 }
 
+static void set_lead(struct monitor *m, bool lead)
+{
+	if (lead != m->lead)
+		log_info(lead ? "the alerting monitor now" : "another monitor alerts, or none can");
+	m->lead = lead;
+	alerts_lead(m->alerts, lead);
+	machines_lead(m->machines, lead);
+	orders_lead(m->orders, lead);
+}
+
 static void session_changed(void *ctx, enum zk_state state)
 {
 	struct monitor *m = ctx;
@@ -85,6 +95,9 @@ static void session_changed(void *ctx, enum zk_state state)
 		m->round = false;
 	}
 	m->connected = connected;
+	/* Another may have alerted meanwhile: not before /alerts is read again. */
+	if (m->lead && (state == ZK_EXPIRED || state == ZK_NEW_SESSION))
+		set_lead(m, false);
 }
 
 static void ready(void *ctx, bool new_session)
@@ -99,16 +112,6 @@ static void ready(void *ctx, bool new_session)
 }
 
 /* ---------------------------------------------------------------- who alerts */
-
-static void set_lead(struct monitor *m, bool lead)
-{
-	if (lead != m->lead)
-		log_info(lead ? "the alerting monitor now" : "another monitor alerts, or none can");
-	m->lead = lead;
-	alerts_lead(m->alerts, lead);
-	machines_lead(m->machines, lead);
-	orders_lead(m->orders, lead);
-}
 
 static void look_lead(struct monitor *m)
 {

@@ -189,7 +189,9 @@ uint64_t sender_submit(struct sender *s, const struct sender_notification *n)
 		return 0;
 	job->channel = n->channel;
 	job->once = n->once;
-	job->queued_at = clock_boot();
+	job->queued_at = n->since ? n->since : clock_boot();
+	job->may = n->may;
+	job->ctx = n->ctx;
 	snprintf(job->key, sizeof(job->key), "%s", n->key);
 	snprintf(job->event, sizeof(job->event), "%s", n->event);
 	job->body = malloc(n->len + 1);

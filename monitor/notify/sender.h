@@ -69,6 +69,13 @@ struct sender_notification {
 	const void *body;  /* JSON, copied */
 	size_t len;
 	bool once; /* one try */
+	usec_t since; /* clock_boot, from when retry_for counts; 0: now */
+	/*
+	 * Asked by the sender's thread right before each try, under its lock: whether it may
+	 * still be sent. While not, it waits in the queue. NULL: always.
+	 */
+	bool (*may)(void *ctx);
+	void *ctx;
 };
 
 /* The id (never 0) that a result will name, or 0: the queue is full, or no memory. */

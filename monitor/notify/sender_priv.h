@@ -23,6 +23,8 @@ struct job {
 	bool once;
 	usec_t queued_at, not_before; /* clock_boot */
 	unsigned refused;	      /* times in a row by an answer that is about itself */
+	bool (*may)(void *ctx);	      /* sender_notification */
+	void *ctx;
 	char key[SENDER_KEY_MAX];
 	char event[SENDER_KEY_MAX];
 	char *body;

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define IDLE (10 * USEC_PER_SEC)
+/* What may not be sent is looked at again after this. */
+#define MAY_NOT (USEC_PER_SEC / 5)
 
 /* Half of it and a random part of the other half, so that monitors do not march in step. */
 static usec_t jittered(usec_t wait)
@@ -119,6 +121,10 @@ static struct job *due_job(struct channel *c, usec_t now)
 	for (struct job *job = c->queue; job; previous = job, job = job->next) {
 		if (job->not_before > now)
 			continue;
+		if (job->may && !job->may(job->ctx)) {
+			job->not_before = now + MAY_NOT;
+			continue;
+		}
 		if (previous)
 			previous->next = job->next;
 		else

@@ -9,6 +9,7 @@ from harness.cluster import ROOT
 from harness.played import Stage, fill, now_ms, position
 from harness.tasks import task_document
 from harness.waiting import wait_until
+from harness.zk import LossyProxy
 
 FAST = {"interval": "200ms"}
 # Soon enough for a test; `resolve_after` is as `for`.
@@ -561,6 +562,35 @@ def test_one_that_wakes_up_late_repeats_nothing(cluster, stage, monitor, webhook
     assert webhook.wait(event="resolved", name="u")["monitor"] == "m2"
     looked(first, 3)
     assert len(webhook.taken()) == 3
+
+
+@pytest.mark.sanitize
+def test_what_waits_is_not_sent_while_another_alerts(cluster, zookeeper, stage, monitor, webhook):
+    """Cut off with a notification that its channel refused: the other's word is the last."""
+    proxy = LossyProxy(zookeeper.members[0])
+    task = stage.task("t")
+    first = monitor(cluster, "m1", zookeeper={"servers": proxy.address + cluster.chroot})
+    second = monitor(cluster, "m2", **{"rule.zookeeper": {"enabled": "no"}})
+    webhook.answer(*[503] * 1000)
+    task.say("FAILED")
+    wait_until(lambda: len(webhook.deliveries) >= 2, 20, "it is tried")
+    proxy.block()
+    second.wait_for_log("this monitor alerts now", 30)
+    webhook._answers.clear()
+    webhook.wait(event="firing", rule="failed", monitor="m2")
+    task.say("RUNNING")
+    webhook.wait(event="resolved", rule="failed", monitor="m2")
+    # Longer than the next try of the first was away.
+    wait_until(lambda: webhook.taken(event="firing", rule="zookeeper", monitor="m1"), 30,
+               "the first sends what it may")
+    time.sleep(3)
+    events = [(each["event"], each["monitor"]) for each in webhook.taken(rule="failed")]
+    assert events == [("firing", "m2"), ("resolved", "m2")]
+    proxy.unblock()
+    wait_until(lambda: first.get("/readyz").status == 200, 30, "it is back")
+    looked(first, 3)
+    assert len(webhook.taken(rule="failed")) == 2
+    proxy.close()
 
 
 def test_a_tree_with_access_lists(zookeeper, new_cluster, monitor, webhook):
