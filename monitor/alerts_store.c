@@ -55,6 +55,26 @@ static void take_mark(struct alert *alert, const struct alert_notified *n)
 	alert_changed(alert);
 }
 
+/*
+ * A pending alert's channel that was told of a firing: it came to its end since, which the
+ * document no longer says, and the channel may not know. When it ended is not known either,
+ * but that it was before it began anew.
+ */
+static void owe_resolved(struct alert *alert)
+{
+	const struct alert_doc *d = &alert->doc;
+	if (d->state != ALERT_PENDING || alert->before_resolved_ms)
+		return;
+	for (size_t i = 0; i < d->nnotified; i++) {
+		const struct alert_notified *n = &d->notified[i];
+		if (n->state != ALERT_FIRING || !alert_has_channel(alert, n->channel))
+			continue;
+		if (!alert->before_resolved_ms || n->at_ms < alert->before_firing_ms)
+			alert->before_firing_ms = n->at_ms;
+		alert->before_resolved_ms = d->since_ms > n->at_ms ? d->since_ms : n->at_ms;
+	}
+}
+
 static void take(struct alerts *a, const char *id, const struct zk_reply *r)
 {
 	struct alert_doc doc;
@@ -81,6 +101,12 @@ static void take(struct alerts *a, const char *id, const struct zk_reply *r)
 		return;
 	}
 	struct alert_doc marks = alert->doc;
+	/* What another went through meanwhile was not told, or given up, by this one. */
+	if (marks.state != doc.state || marks.firing_ms != doc.firing_ms ||
+	    (doc.state == ALERT_PENDING && marks.since_ms != doc.since_ms)) {
+		alert_tell_anew(alert);
+		alert->before_firing_ms = alert->before_resolved_ms = 0;
+	}
 	alert->doc = doc;
 	alert->life = life_of(&doc, a->now);
 	alert->stored = true;
@@ -93,6 +119,7 @@ static void take(struct alerts *a, const char *id, const struct zk_reply *r)
 		    marks.notified[i].at_ms >= doc.firing_ms)
 			take_mark(alert, &marks.notified[i]);
 	alert_doc_clear(&marks);
+	owe_resolved(alert);
 }
 
 /* What this process thought and /alerts does not know: it has not been told to anybody. */
@@ -105,6 +132,7 @@ static void settle(struct alert *alert)
 		alert->doc.state = ALERT_PENDING;
 		alert->doc.firing_ms = 0;
 	}
+	owe_resolved(alert); /* somebody deleted the node */
 	if (alert->life.state == LIFE_NOTHING)
 		alert->drop = true;
 	else

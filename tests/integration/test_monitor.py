@@ -593,6 +593,59 @@ def test_what_waits_is_not_sent_while_another_alerts(cluster, zookeeper, stage, 
     proxy.close()
 
 
+@pytest.mark.sanitize
+@pytest.mark.parametrize("again", [False, True], ids=["over", "fires_again"])
+def test_a_resolved_is_owed_although_it_is_pending_again(cluster, stage, monitor, webhook, again):
+    """Over while the channel took nothing, pending again, and then a kill -9."""
+    task = stage.task("t")
+    daemon = monitor(cluster, **{"rule.lag": {"threshold": "2s", "for": "5s",
+                                              "resolve_after": "300ms"}})
+    task.say(lag_ms=41_000)
+    webhook.wait(event="firing")
+    wait_until(lambda: stage.alert("lag:t")["notified"], 5, "it is marked")
+    webhook.answer(*[503] * 1000)
+    for lag, state in ((0, "resolved"), (41_000, "pending")):
+        task.say(lag_ms=lag)
+        wait_until(lambda state=state: stage.alert("lag:t")["state"] == state, 10, state)
+    daemon.kill()
+    if not again:
+        task.say(lag_ms=0)
+    webhook._answers.clear()
+    daemon.start()
+    body = webhook.wait(event="resolved")
+    assert body["firing_ms"] and body["resolved_ms"] >= body["firing_ms"] >= body["since_ms"]
+    if again:
+        wait_until(lambda: len(webhook.taken(event="firing")) == 2, 20, "it fires again")
+    else:
+        wait_until(lambda: stage.alert("lag:t")["state"] == "resolved", 10, "it is over")
+    looked(daemon, 5)
+    assert [each["event"] for each in webhook.taken()] == ["firing", "resolved"] + \
+        ["firing"] * again
+
+
+@pytest.mark.sanitize
+def test_what_was_given_up_is_told_of_its_next_time(cluster, stage, monitor, webhook):
+    """Fired, given up; resolved and fired again by another while this one slept."""
+    task = stage.task("t")
+    first = monitor(cluster, "m1", channel={"retry_for": "500ms"})
+    wait_until(lambda: first.metric("mr_monitor_alerting") == 1, 10, "it alerts")
+    webhook.answer(*[503] * 1000)
+    task.say("FAILED")
+    first.wait_for_log("is given up", 20)
+    fired = stage.alert("failed:t")["firing_ms"]
+    first.stop()
+    second = monitor(cluster, "m2")
+    wait_until(lambda: second.metric("mr_monitor_alerting") == 1, 20, "the other alerts")
+    for state, kept in (("RUNNING", "resolved"), ("FAILED", "firing")):
+        task.say(state)
+        wait_until(lambda kept=kept: stage.alert("failed:t")["state"] == kept, 10, kept)
+    assert stage.alert("failed:t")["firing_ms"] > fired
+    second.kill()
+    webhook._answers.clear()
+    first.cont()
+    assert webhook.wait(event="firing", rule="failed")["monitor"] == "m1"
+
+
 def test_a_tree_with_access_lists(zookeeper, new_cluster, monitor, webhook):
     """Digest ACLs: what it writes it may write; and an operator tests a channel with mrctl."""
     cluster = new_cluster(zookeeper, auth=True)
