@@ -270,9 +270,11 @@ static void on_list(void *ctx, const struct zk_watch_event *event)
 {
 	struct orders *s = ctx;
 	size_t n = 0;
+	if (event->rc < 0)
+		return; /* the list is not known: nothing went */
 	for (struct order *order = s->list; order; order = order->next, n++)
 		order->listed = false;
-	for (size_t i = 0; event->rc == 0 && event->names && i < event->names->n; i++) {
+	for (size_t i = 0; event->names && i < event->names->n; i++) {
 		struct order *order = s->list;
 		while (order && strcmp(order->id, event->names->v[i]) != 0)
 			order = order->next;
