@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -108,6 +109,22 @@ static void runs_and_stops_without_zookeeper(void **state)
 	close_world(&w);
 }
 
+/* What a daemon holds in memory is in no core dump, and no other user's debugger sees it. */
+static void is_not_dumped(void **state)
+{
+	struct world w = {0};
+	struct err err = {0};
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* its search for leaks needs what this forbids */
+#endif
+	assert_int_equal(prctl(PR_GET_DUMPABLE), 1);
+	/* Before anything is read: also where it fails. */
+	assert_true(open_world(&w, "", "h", &err) < 0);
+	assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+	config_free(w.config);
+}
+
 static void refuses_bad_options(void **state)
 {
 	static const struct {
@@ -135,6 +152,7 @@ static void refuses_bad_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_not_dumped),
 		cmocka_unit_test(runs_and_stops_without_zookeeper),
 		cmocka_unit_test(refuses_bad_options),
 	};
