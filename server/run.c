@@ -116,10 +116,12 @@ static int open_rest(struct server *s, struct err *err)
 	const struct http_options http = {.listen = c->listen,
 					  .threads = c->threads,
 					  .max_connections = c->max_connections,
+					  .max_per_address = c->max_per_address,
 					  .max_body = TASK_DOCUMENT_MAX,
 					  .tls_cert = c->tls_cert,
 					  .tls_key = c->tls_key,
 					  .handler = api_handle,
+					  .admit = api_admit,
 					  .ctx = &s->api};
 	int rc = http_open(&http, &s->http, err);
 	if (rc < 0)

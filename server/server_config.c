@@ -23,7 +23,13 @@ const struct config_key server_config_keys[] = {
 	 "half of them at most.",
 	 NULL},
 	{"server", "max_connections", CONFIG_INT, "256", 1, 10000, "connections", false,
-	 "Clients that may be connected at a time.", NULL},
+	 "Clients that may be connected at a time. A further one takes the place of one that has no "
+	 "request at hand.",
+	 NULL},
+	{"server", "max_connections_per_address", CONFIG_INT, "64", 1, 10000, "connections", false,
+	 "How many of them may come from one address (IPv6: one /64). Behind a proxy all do: give "
+	 "max_connections there.",
+	 NULL},
 	{"server", "preflight_timeout", CONFIG_DURATION, "60s", USEC_PER_SEC, 600 * USEC_PER_SEC, NULL,
 	 false, "How long a core may take to check a document.", NULL},
 	{"server", "tls_cert", CONFIG_STRING, NULL, 0, 0, "path", false,
@@ -53,6 +59,8 @@ int server_config_load(const char *path, struct server_config *ret, struct err *
 		.listen = config_string(file, "server", "listen"),
 		.threads = (unsigned)config_int(file, "server", "threads"),
 		.max_connections = (unsigned)config_int(file, "server", "max_connections"),
+		.max_per_address =
+			(unsigned)config_int(file, "server", "max_connections_per_address"),
 		.preflight_timeout = config_duration(file, "server", "preflight_timeout"),
 		.tls_cert = config_string(file, "server", "tls_cert"),
 		.tls_key = config_string(file, "server", "tls_key"),

@@ -13,6 +13,7 @@ struct server_config {
 	const char *listen;
 	unsigned threads;
 	unsigned max_connections;
+	unsigned max_per_address;
 	usec_t preflight_timeout;
 	const char *tls_cert; /* "": plain HTTP */
 	const char *tls_key;

@@ -111,15 +111,24 @@ static size_t patience(const struct http_request *r)
 
 static enum MHD_Result head_read(struct http_request *r, const char *version)
 {
+	const struct http *h = r->http;
 	bool has_body;
 	if (!http_head_valid(r, version, &has_body))
 		return refuse_head(r);
 	const char *length = http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	r->step = HTTP_BODY;
-	if (length && strtoull(length, NULL, 10) > r->http->o.max_body) {
+	r->arrived = clock_boot();
+	if (has_body && h->o.admit && !h->o.admit(h->o.ctx, r, &r->answer)) {
+		http_answer_header(&r->answer, MHD_HTTP_HEADER_CONNECTION, "close");
+		r->step = HTTP_REFUSED;
+		return length && strtoull(length, NULL, 10) > patience(r) ? http_send(r) : MHD_YES;
+	}
+	if (length && strtoull(length, NULL, 10) > h->o.max_body) {
 		refuse_body(r);
 		return strtoull(length, NULL, 10) > patience(r) ? http_send(r) : MHD_YES;
 	}
+	if (r->connection)
+		r->connection->admitted = has_body;
 	/* At its size at once: a buffer that grows leaves parts of a secret behind. */
 	if (length)
 		(void)buf_room(&r->body, strtoull(length, NULL, 10) + 1);
@@ -205,7 +214,7 @@ static int start(struct http *h, struct err *err)
 		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, h, MHD_OPTION_NOTIFY_COMPLETED,
 		on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_CONNECTION_LIMIT, h->o.max_connections,
+		MHD_OPTION_CONNECTION_LIMIT, h->o.max_connections + HTTP_SPARE,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEAD_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(HTTP_IDLE / USEC_PER_SEC),
 		MHD_OPTION_ARRAY, h->cert ? tls : &tls[2], MHD_OPTION_END);

@@ -48,16 +48,26 @@ struct http_answer {
 typedef void http_handler_fn(void *ctx, const struct http_request *request,
 			     struct http_answer *answer);
 
+/*
+ * Asked when the head of a request with a body was read, before any of the body is kept:
+ * false, and the answer filled in, refuses it. Runs on the thread that reads and writes:
+ * it must not wait.
+ */
+typedef bool http_admit_fn(void *ctx, const struct http_request *request,
+			   struct http_answer *answer);
+
 struct http_options {
 	const char *listen; /* "127.0.0.1:8230", "[::1]:8230", "localhost:0" */
 	unsigned threads;
 	unsigned queue;           /* 0: 8 for each thread */
-	unsigned max_connections; /* 0: 128; further ones are not accepted */
+	unsigned max_connections; /* 0: 128; a further one takes the place of one without a request */
+	unsigned max_per_address; /* likewise, of one address (IPv6: one /64); 0: no bound */
 	size_t max_body;          /* 0: no request may have a body */
 	usec_t timeout;           /* 0: 10 s; to send a request, to take an answer, to stay idle */
 	const char *tls_cert;     /* PEM files; NULL or "": plain HTTP */
 	const char *tls_key;
 	http_handler_fn *handler;
+	http_admit_fn *admit; /* NULL: bodies are kept for the handler, whoever sends them */
 	void *ctx;
 };
 
@@ -99,7 +109,7 @@ const char *http_header(const struct http_request *r, const char *name);
 const void *http_body(const struct http_request *r, size_t *ret_len);
 /* "127.0.0.1:40112": for the log. */
 const char *http_peer(const struct http_request *r);
-/* When it had arrived whole (clock_boot). */
+/* When it had arrived whole, and in an http_admit_fn when its head had (clock_boot). */
 usec_t http_arrived(const struct http_request *r);
 
 /* Adds a header to the answer; the value is cut at HTTP_VALUE_MAX - 1 bytes. */

@@ -16,9 +16,11 @@
 enum {
 	HTTP_THREADS_MAX = 256,
 	HTTP_PEER_MAX = 64,
+	HTTP_SPARE = 16, /* connections over the bound, while the ones they displace are closed */
 };
 
 #define HTTP_IDLE (60 * USEC_PER_SEC) /* between requests, while there is room for others */
+#define HTTP_CROWDED 5 /* by this the time to begin a request is divided when there is little */
 
 /* What a connection is at, and since when: each has its own limit (http_worker.c). */
 enum http_phase { HTTP_IDLING, HTTP_READING, HTTP_HANDLED, HTTP_ANSWERING };
@@ -30,6 +32,9 @@ struct http_connection {
 	enum http_phase phase;
 	bool fresh; /* no request has begun on it yet */
 	usec_t since;
+	bool admitted;        /* the body of its request is being kept */
+	bool displaced;       /* shut down for another's sake */
+	uint8_t address[16];  /* IPv4: as IPv6; IPv6: the first 64 bits */
 	char peer[HTTP_PEER_MAX];
 };
 

@@ -21,6 +21,7 @@ void http_phase_set(struct http_request *r, enum http_phase phase)
 	if (r->connection) {
 		r->connection->phase = phase;
 		r->connection->fresh = false;
+		r->connection->admitted = false;
 		r->connection->since = clock_boot();
 	}
 	pthread_mutex_unlock(&r->http->lock);
@@ -31,9 +32,10 @@ static usec_t limit_of(const struct http *h, const struct http_connection *c)
 {
 	switch (c->phase) {
 	case HTTP_IDLING:
+		if (h->nconnections * 4 > h->o.max_connections * 3)
+			return h->o.timeout / HTTP_CROWDED;
 		/* Its first request is due at once; later ones while there is room. */
-		return c->fresh || h->nconnections * 4 > h->o.max_connections * 3 ? h->o.timeout
-										  : HTTP_IDLE;
+		return c->fresh ? h->o.timeout : HTTP_IDLE;
 	case HTTP_READING:
 	case HTTP_ANSWERING:
 		return 3 * h->o.timeout;

@@ -42,5 +42,10 @@ void api_init(struct api *a, const struct api_options *o);
 void api_clear(struct api *a);
 /* An http_handler_fn; ctx is the struct api. */
 void api_handle(void *ctx, const struct http_request *request, struct http_answer *answer);
+/*
+ * An http_admit_fn: whether a body is worth keeping. Without a token, or for a path that
+ * needs none, it is not. Whether the token is known is for api_handle().
+ */
+bool api_admit(void *ctx, const struct http_request *request, struct http_answer *answer);
 
 #endif

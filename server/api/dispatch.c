@@ -88,19 +88,31 @@ static int unauthorized(struct call *call, struct err *err)
 	return err_set(err, -EACCES, ERR_API_UNAUTHORIZED, "a token is needed, and one that is valid");
 }
 
+/* All that can be told without looking for the token. */
+static int read_token(struct call *call, const char **ret_token, struct err *err)
+{
+	char id[TOKEN_ID_LEN + 1];
+	const char *secret;
+	if (!api_connected(call->api))
+		return err_set(err, -ENOTCONN, ERR_ZK_UNREACHABLE,
+			       "mr-server has no connection to ZooKeeper");
+	*ret_token = request_bearer(http_header(call->request, "Authorization"));
+	if (!*ret_token || !token_split(*ret_token, id, &secret))
+		return unauthorized(call, err);
+	return 0;
+}
+
 static int authorize(struct call *call, struct err *err)
 {
 	struct api *a = call->api;
 	struct tokens_found found;
+	const char *token;
 	if (call->route->role == ROLE_NONE)
 		return 0;
-	if (!api_connected(a))
-		return err_set(err, -ENOTCONN, ERR_ZK_UNREACHABLE,
-			       "mr-server has no connection to ZooKeeper");
-	const char *token = request_bearer(http_header(call->request, "Authorization"));
-	if (!token)
-		return unauthorized(call, err);
-	int rc = tokens_check(a->o.tokens, token, &found, err);
+	int rc = read_token(call, &token, err);
+	if (rc < 0)
+		return rc;
+	rc = tokens_check(a->o.tokens, token, &found, err);
 	if (rc == -EACCES)
 		return unauthorized(call, err);
 	if (rc < 0)
@@ -151,6 +163,24 @@ void api_handle(void *ctx, const struct http_request *request, struct http_answe
 			  answer->body.failed ? "no memory" : buf_cstr(&answer->body));
 	log_debug("%s %s %s: %d", http_peer(request), http_method(request), http_path(request),
 		  answer->status ? answer->status : 200);
+}
+
+bool api_admit(void *ctx, const struct http_request *request, struct http_answer *answer)
+{
+	struct request_path path;
+	struct call call = {.api = ctx, .request = request, .answer = answer};
+	struct err err = {0};
+	const char *token;
+	int rc = find_route(&call, &path, &err);
+	if (rc == 0 && call.route->role == ROLE_NONE)
+		rc = err_set(&err, -EFBIG, ERR_HTTP_TOO_LARGE, "this path takes no body");
+	else if (rc == 0)
+		rc = read_token(&call, &token, &err);
+	if (rc == 0)
+		return true;
+	call_fail(&call, &err);
+	count(ctx, call.route, request, answer->status);
+	return false;
 }
 
 void api_log(struct call *call, const char *fmt, ...)

@@ -1,6 +1,8 @@
 """mr-server when things break: ZooKeeper away, answers lost, ACLs, HTTPS; checks by a real core."""
 
+import contextlib
 import json
+import socket
 import ssl
 import time
 import urllib.request
@@ -211,3 +213,59 @@ def test_checks_by_a_live_core(source, database, kafka, cluster):
     slow = cluster.server(server={"preflight_timeout": "2s"})
     answer, seconds = timed(lambda: Api(slow.port, api.token).post("/validate", doc))
     assert answer.status == 409 and seconds < 8
+
+
+# Clients without a token that take what they can get.
+
+def test_silent_connections_keep_nobody_out(cluster):
+    """300 connections of one address say nothing; health and the API answer that address."""
+    server = cluster.server()
+    api = cluster.api
+    with contextlib.ExitStack() as stack:
+        for n in range(300):
+            silent = stack.enter_context(
+                socket.create_connection(("127.0.0.1", server.port), 5))
+            if n % 2:
+                with contextlib.suppress(OSError):
+                    silent.sendall(b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\n")
+        for call in (lambda: server.get("/healthz"), lambda: api.get("/tasks")):
+            answer, seconds = timed(call)
+            assert answer.status == 200 and seconds < 2
+        assert server.metric("mr_server_connections") <= 70
+
+
+def test_a_stranger_s_body_is_not_kept(cluster):
+    """Without a token 401 comes before the body, where none belongs 413; the order stays."""
+    server = cluster.server()
+    head = ("POST {} HTTP/1.1\r\nHost: x\r\n{}Content-Length: 99999999\r\n\r\n")
+    token = f"Authorization: Bearer mrt_{'0' * 12}_short\r\n"
+    for path, headers, status in (("/api/v1/tasks", "", 401), ("/api/v1/tasks", token, 401),
+                                  ("/api/v1/nothing", "", 404), ("/api/v1/tasks/x", "", 405)):
+        assert said(server.port, head.format(path, headers)).startswith(f"HTTP/1.1 {status} ")
+    assert request(server.port, "GET", "/healthz", b"x" * 100).status == 413
+    request(server.port, "POST", "/api/v1/tasks", document()).error(401, "unauthorized")
+    assert server.get("/healthz").status == 200
+
+
+def said(port, text):
+    """All that is answered until the end of the connection."""
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(text.encode())
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while more := connection.recv(65536):
+                answer += more
+        return answer.decode()
+
+
+def test_a_request_is_not_smuggled(cluster):
+    """Heads that a proxy may read otherwise: 400, and what follows is no request."""
+    server = cluster.server()
+    hidden = "GET /api/v1/hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+    for headers in ("Content-Length: 47\r\nTransfer-Encoding: chunked",
+                    "Content-Length: 0\r\nContent-Length: 42", "Content-Length : 42",
+                    "Transfer-Encoding: gzip, chunked", "Host: y"):
+        answer = said(server.port, f"GET /healthz HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n"
+                                   f"0\r\n\r\n{hidden}")
+        assert answer.startswith("HTTP/1.1 400 "), headers
+        assert "HTTP/1.1 404" not in answer and "HTTP/1.1 200" not in answer, headers

@@ -300,6 +300,132 @@ static void slow_clients(void **state)
 	http_close(f.http, USEC_PER_SEC);
 }
 
+static void open_crowded(struct fixture *f, unsigned threads, unsigned all, unsigned one)
+{
+	struct err err = {0};
+	const struct http_options o = {.listen = "127.0.0.1:0",
+				       .threads = threads,
+				       .max_connections = all,
+				       .max_per_address = one,
+				       .max_body = 1000,
+				       .timeout = 10 * USEC_PER_SEC,
+				       .handler = handle,
+				       .ctx = f};
+	if (http_open(&o, &f->http, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+enum { CROWD = 300 };
+
+/* CROWD silent connections, every second one behind half a line. */
+static void crowd(struct fixture *f, int fds[CROWD], bool pump)
+{
+	for (int i = 0; i < CROWD; i++) {
+		fds[i] = dial(f);
+		if (i % 2)
+			(void)!send(fds[i], "GET /", 5, MSG_NOSIGNAL);
+		if (pump)
+			(void)http_dispatch(f->http);
+	}
+}
+
+/* Nobody is kept out by connections that say nothing, and what is at hand is not touched. */
+static void a_crowd_keeps_nobody_out(struct fixture *f, bool pump, unsigned limit)
+{
+	int fds[CROWD], busy = dial(f);
+	atomic_store(&f->hold, !pump);
+	if (!pump) {
+		say(busy, "GET /busy HTTP/1.1\r\nHost: h\r\n\r\n");
+		while (atomic_load(&f->calls) == 0)
+			usleep(1000);
+	}
+	crowd(f, fds, pump);
+	usec_t began = clock_boot();
+	atomic_store(&f->hold, false);
+	if (!pump)
+		assert_non_null(strstr(hear(f, busy, "GET /busy", pump), "HTTP/1.1 200"));
+	const char *text = ask(f, "GET /ok HTTP/1.1\r\nHost: h\r\n\r\n", "GET /ok", pump);
+	assert_non_null(strstr(text, "HTTP/1.1 200"));
+	assert_true(clock_boot() - began < USEC_PER_SEC);
+	assert_true(http_counts(f->http).connections <= limit + 2);
+	close(busy);
+	for (int i = 0; i < CROWD; i++)
+		close(fds[i]);
+}
+
+static void crowds(void **state)
+{
+	static const unsigned limits[][3] = {{2, 256, 20}, {2, 30, 0}, {0, 256, 20}, {0, 30, 0}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		const unsigned *l = limits[i];
+		struct fixture f = {0};
+		open_crowded(&f, l[0], l[1], l[2]);
+		a_crowd_keeps_nobody_out(&f, l[0] == 0, l[2] ? l[2] : l[1]);
+		http_close(f.http, USEC_PER_SEC);
+	}
+}
+
+/* Above three quarters the silent go sooner: within 10 s / HTTP_CROWDED, and a sweep. */
+static void silence_is_shorter_in_a_crowd(void **state)
+{
+	struct fixture f = {0};
+	int fds[8];
+	(void)state;
+	open_crowded(&f, 1, 10, 0);
+	for (int i = 0; i < 8; i++)
+		fds[i] = dial(&f);
+	usec_t began = clock_boot();
+	assert_string_equal(hear(&f, fds[0], NULL, false), "");
+	assert_true(clock_boot() - began < 5 * USEC_PER_SEC);
+	for (int i = 0; i < 8; i++)
+		close(fds[i]);
+	http_close(f.http, USEC_PER_SEC);
+}
+
+static bool admit(void *ctx, const struct http_request *r, struct http_answer *a)
+{
+	size_t len;
+	(void)ctx;
+	(void)http_body(r, &len);
+	assert_int_equal(len, 0);
+	if (http_header(r, "x-test"))
+		return true;
+	http_answer_text(a, 401, "no");
+	return false;
+}
+
+static void bodies_of_strangers(void **state)
+{
+	struct fixture f = {0};
+	struct err err = {0};
+	const struct http_options o = {.listen = "127.0.0.1:0",
+				       .threads = 1,
+				       .max_body = 1000,
+				       .handler = handle,
+				       .admit = admit,
+				       .ctx = &f};
+	(void)state;
+	assert_int_equal(http_open(&o, &f.http, &err), 0);
+	const char *text = ask(&f, "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+			       NULL, false);
+	assert_non_null(strstr(text, "HTTP/1.1 401"));
+	text = ask(&f, "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		   NULL, false);
+	assert_non_null(strstr(text, "HTTP/1.1 401"));
+	text = ask(&f, "POST /3 HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n", NULL, false);
+	assert_non_null(strstr(text, "HTTP/1.1 401"));
+	assert_int_equal(atomic_load(&f.calls), 0);
+	text = ask(&f,
+		   "POST /4 HTTP/1.1\r\nHost: h\r\nX-Test: t\r\nContent-Length: 5\r\n\r\nhello",
+		   "hello", false);
+	assert_non_null(strstr(text, "POST /4 ? [t] hello"));
+	/* Without a body nobody is asked. */
+	text = ask(&f, "POST /5 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", "POST /5", false);
+	assert_non_null(strstr(text, "HTTP/1.1 200"));
+	http_close(f.http, USEC_PER_SEC);
+}
+
 static void *let_go(void *arg)
 {
 	struct fixture *f = arg;
@@ -360,6 +486,9 @@ int main(void)
 		cmocka_unit_test(heads_are_read_in_one_way),
 		cmocka_unit_test(a_full_queue_is_said_at_once),
 		cmocka_unit_test(slow_clients),
+		cmocka_unit_test(crowds),
+		cmocka_unit_test(silence_is_shorter_in_a_crowd),
+		cmocka_unit_test(bodies_of_strangers),
 		cmocka_unit_test(the_end_waits_for_what_is_at_hand),
 		cmocka_unit_test(addresses),
 	};
