@@ -180,7 +180,8 @@ static void on_event(struct alert *alert, enum life_event event)
 		break;
 	case LIFE_RESOLVED:
 		d->state = ALERT_RESOLVED;
-		d->resolved_ms = now;
+		/* Not before it fired, though the clock was set back: what is told is in order. */
+		d->resolved_ms = now > d->firing_ms ? now : d->firing_ms;
 		log_info("%s resolved", alert->id);
 		break;
 	}

@@ -13,6 +13,12 @@ static int wanted(const struct alert *alert)
 	return alert->before_resolved_ms ? ALERT_RESOLVED : -1;
 }
 
+/* Marks from then on are of this time that it fired. */
+static uint64_t told_from(const struct alert *alert)
+{
+	return alert->doc.firing_ms ? alert->doc.firing_ms : alert->before_firing_ms;
+}
+
 /* What the channel knows; -1 also when it knows only of an earlier time. */
 static int known(const struct alert *alert, const char *channel, int want)
 {
@@ -21,8 +27,8 @@ static int known(const struct alert *alert, const char *channel, int want)
 		const struct alert_notified *n = &d->notified[i];
 		if (strcmp(n->channel, channel) != 0)
 			continue;
-		uint64_t from = d->firing_ms ? d->firing_ms : alert->before_firing_ms;
-		if (want == ALERT_RESOLVED && n->state == ALERT_RESOLVED && n->at_ms < from)
+		if (want == ALERT_RESOLVED && n->state == ALERT_RESOLVED &&
+		    n->at_ms < told_from(alert))
 			return -1;
 		return n->state;
 	}
@@ -147,8 +153,10 @@ bool alerts_result(struct alerts *a, const struct sender_result *result)
 		d->gave_up = d->job_state;
 		return true;
 	}
+	/* known() compares them, also after the clock was set back. */
+	uint64_t at = alerts_wall_ms(), from = told_from(alert);
 	if (alert_doc_mark(&alert->doc, a->o.channels[result->channel].name,
-			   (enum alert_state)d->job_state, alerts_wall_ms()) < 0)
+			   (enum alert_state)d->job_state, at > from ? at : from) < 0)
 		log_warn("an alert's mark does not fit: %s", alert->id);
 	/* While another alerts, the mark is its to make: it sent the same. */
 	if (!alert->local)

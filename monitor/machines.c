@@ -37,7 +37,8 @@ struct host {
 	unsigned held;
 	bool gone; /* without a farewell; else it is there, or left in peace */
 	bool present;
-	uint64_t gone_ms;
+	uint64_t gone_ms; /* as kept; how long it is gone says … */
+	usec_t gone_at;	  /* … clock_boot, which no set clock moves */
 };
 
 struct machines {
@@ -118,6 +119,7 @@ static void vanished(struct machines *m, const struct node *n)
 	h->present = false;
 	h->gone = !clean;
 	h->gone_ms = clean ? 0 : wall_ms();
+	h->gone_at = clock_boot();
 	h->held = n->held;
 	m->dirty = true;
 	log_info("mr-core %s %s", n->host, clean ? "ended" : "is gone without a clean stop");
@@ -255,7 +257,11 @@ static void remember(struct machines *m, const json_t *entry)
 		return;
 	h->held = (unsigned)json_integer_value(json_object_get(entry, "held"));
 	h->gone = true;
-	h->gone_ms = gone > 0 ? (uint64_t)gone : wall_ms();
+	uint64_t wall = wall_ms();
+	h->gone_ms = gone > 0 ? (uint64_t)gone : wall;
+	h->gone_at = clock_boot();
+	if (wall > h->gone_ms)
+		h->gone_at -= (usec_t)(wall - h->gone_ms) * USEC_PER_MSEC;
 	log_info("mr-core %s went while no monitor watched", name);
 }
 
@@ -340,11 +346,10 @@ void machines_lead(struct machines *m, bool lead)
 void machines_evaluate(struct machines *m, struct alerts *alerts,
 		       const struct rule_setting *setting, usec_t now)
 {
-	uint64_t wall = wall_ms();
+	usec_t boot = clock_boot();
 	for (size_t i = 0; i < m->nhosts; i++) {
 		struct host *h = &m->hosts[i];
-		usec_t gone =
-		    h->gone && wall > h->gone_ms ? (usec_t)(wall - h->gone_ms) * USEC_PER_MSEC : 0;
+		usec_t gone = h->gone ? boot - h->gone_at : 0;
 		struct verdict verdict;
 		const struct machine_facts facts = {
 		    .hostname = h->name, .gone = h->gone, .gone_for = gone, .held = h->held};

@@ -18,7 +18,8 @@ struct order {
 	char id[PATHS_ID_MAX + 1];
 	bool listed;
 	bool read; /* and taken in hand, or nobody's business */
-	uint64_t created_ms;
+	usec_t since; /* clock_boot; it is that old, or older */
+	bool existed; /* before this process looked: how old it is, it says itself */
 	struct order_doc doc;
 	bool has_doc;
 	int32_t version;
@@ -36,6 +37,7 @@ struct orders {
 	struct zk_watch *watch;
 	struct order *list;
 	bool lead;
+	bool listed; /* the folder was read */
 };
 
 static uint64_t wall_ms(void)
@@ -145,7 +147,7 @@ static void carry_out(struct order *order)
 	if (strcmp(order->doc.type, ORDER_TEST_ALERT) != 0) {
 		refuse(order, "unknown_order", "this version of mr-monitor knows no order %.64s",
 		       order->doc.type);
-	} else if (wall_ms() > order->doc.created_ms + ORDERS_PATIENCE / USEC_PER_MSEC) {
+	} else if (clock_boot() - order->since > ORDERS_PATIENCE) {
 		refuse(order, "too_late", "no monitor took the order in time%s", "");
 	} else {
 		for (size_t i = 0; i < o->nchannels; i++) {
@@ -198,6 +200,15 @@ bool orders_result(struct orders *s, const struct sender_result *result)
 
 /* ---------------------------------------------------------------- reading */
 
+/* Clocks of other machines count only for what was there before this process looked. */
+static void age(struct order *order, uint64_t created_ms)
+{
+	uint64_t wall = wall_ms();
+	if (order->existed && wall > created_ms)
+		order->since -= (usec_t)(wall - created_ms) * USEC_PER_MSEC;
+	order->existed = false;
+}
+
 static void on_order(void *ctx, const struct zk_reply *r)
 {
 	struct order *order = ctx;
@@ -205,18 +216,19 @@ static void on_order(void *ctx, const struct zk_reply *r)
 	order->op = NULL;
 	if (r->rc < 0)
 		return;
-	order->created_ms = (uint64_t)(r->stat->created / USEC_PER_MSEC);
 	order->version = r->stat->version;
 	order->read = true;
 	if (order->has_doc)
 		order_doc_clear(&order->doc);
 	order->has_doc = order_doc_parse(r->data, r->len, &order->doc, &err) == 0;
 	if (!order->has_doc) {
+		age(order, (uint64_t)(r->stat->created / USEC_PER_MSEC));
 		log_warn("order %s cannot be read: %s", order->id, err.text);
 		return;
 	}
 	if (!order->doc.created_ms)
-		order->doc.created_ms = order->created_ms;
+		order->doc.created_ms = (uint64_t)(r->stat->created / USEC_PER_MSEC);
+	age(order, order->doc.created_ms);
 	order->finished = order->doc.state != ORDER_PENDING;
 	if (order->finished)
 		return;
@@ -240,7 +252,7 @@ void orders_look(struct orders *s)
 			continue;
 		if (!order->read)
 			order->op = zk_get_async(s->o.zk, path, on_order, order);
-		else if (wall_ms() > order->created_ms + KEEP_S * 1000ULL)
+		else if (clock_boot() - order->since > KEEP_S * USEC_PER_SEC)
 			order->op =
 			    zk_delete_async(s->o.zk, path, ZK_ANY_VERSION, on_deleted, order);
 		else
@@ -255,6 +267,8 @@ static void add(struct orders *s, const char *id, size_t n)
 		return;
 	order->s = s;
 	order->listed = true;
+	order->since = clock_boot();
+	order->existed = !s->listed;
 	order->jobs = calloc(s->o.nchannels + 1, sizeof(*order->jobs));
 	if (!order->jobs || paths_name_check(PATHS_NAME_ID, id, NULL) < 0) {
 		free(order->jobs);
@@ -292,6 +306,7 @@ static void on_list(void *ctx, const struct zk_watch_event *event)
 		*at = order->next;
 		order_free(order);
 	}
+	s->listed = true;
 	orders_look(s);
 }
 

@@ -26,8 +26,10 @@ static void put_text(struct buf *out, const struct payload *p)
 	buf_init(&b);
 	if (d->state == ALERT_RESOLVED) {
 		char span[RULES_SPAN_MAX];
+		/* The clock may have been set meanwhile. */
+		uint64_t took = d->resolved_ms > d->since_ms ? d->resolved_ms - d->since_ms : 0;
 		buf_printf(&b, "[resolved] Over after %s: %s",
-			   rules_span((usec_t)(d->resolved_ms - d->since_ms) * USEC_PER_MSEC, span),
+			   rules_span((usec_t)took * USEC_PER_MSEC, span),
 			   d->message);
 	} else {
 		buf_printf(&b, "[%s] %s", alert_severity_name((enum alert_severity)d->severity),

@@ -382,11 +382,18 @@ def test_orders(cluster, stage, monitor, webhook):
     orders = [({"channel": "oncall"}, "done", None), ({"channel": "oncall"}, "failed", "channel"),
               ({"channel": ""}, "done", None), ({"channel": "nobody"}, "failed", "no_channel"),
               ({"type": "dance"}, "failed", "unknown_order"),
+              # Given by a server whose clock is wrong, and before the monitor's eyes.
+              ({"type": "dance", "created_ms": now_ms() - 600_000}, "failed", "unknown_order"),
+              ({"channel": "nobody", "created_ms": now_ms() - 600_000}, "failed", "no_channel"),
               ({"created_ms": now_ms() - 600_000}, "failed", "too_late")]
     for number, (members, state, code) in enumerate(orders):
+        if code == "too_late":
+            daemon.end()
         path = f"{ROOT}/orders/order-job-{number:010d}"
         stage.tree.create(path, {"version": 1, "type": "test_alert", "by": "alice",
                                  "created_ms": now_ms(), **members})
+        if code == "too_late":
+            daemon.start()
         answer = wait_until(lambda path=path: (found := stage.tree.json(path))["state"] != "pending"
                             and found if "state" in stage.tree.json(path) else None, 10,
                             f"an answer to {members}")
