@@ -54,6 +54,7 @@ struct machines {
 	struct zk_op *op;
 	int32_t version;
 	bool dirty;
+	bool full_said;
 };
 
 static uint64_t wall_ms(void)
@@ -71,13 +72,32 @@ static struct host *find_host(struct machines *m, const char *name)
 	return NULL;
 }
 
+/* Those that ended cleanly are known only so long as there is room. */
+static bool make_room(struct machines *m)
+{
+	size_t kept = 0;
+	if (m->nhosts < HOSTS_MAX)
+		return true;
+	for (size_t i = 0; i < m->nhosts; i++)
+		if (m->hosts[i].present || m->hosts[i].gone)
+			m->hosts[kept++] = m->hosts[i];
+	m->nhosts = kept;
+	if (kept < HOSTS_MAX)
+		return true;
+	if (!m->full_said)
+		log_error("no room for more than %d machines: further ones are not watched",
+			  (int)HOSTS_MAX);
+	m->full_said = true;
+	return false;
+}
+
 static struct host *add_host(struct machines *m, const char *name)
 {
 	struct host *h = find_host(m, name);
 	if (h)
 		return h;
 	struct host *hosts =
-	    m->nhosts < HOSTS_MAX ? realloc(m->hosts, (m->nhosts + 1) * sizeof(*hosts)) : NULL;
+	    make_room(m) ? realloc(m->hosts, (m->nhosts + 1) * sizeof(*hosts)) : NULL;
 	if (!hosts)
 		return NULL;
 	m->hosts = hosts;
