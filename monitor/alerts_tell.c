@@ -105,7 +105,7 @@ void alert_tell(struct alert *alert)
 			    known(alert, o->channels[i].name, want) != want;
 		if (d->job && (!tell || d->job_state != want) && sender_cancel(o->sender, d->job))
 			d->job = 0;
-		if (tell && !d->job)
+		if (tell && !d->job && sender_has_room(o->sender, i))
 			submit(alert, i, want);
 	}
 }

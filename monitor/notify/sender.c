@@ -181,6 +181,14 @@ void sender_put(struct sender *s, struct job *job)
 	c->queued++;
 }
 
+bool sender_has_room(struct sender *s, size_t channel)
+{
+	pthread_mutex_lock(&s->lock);
+	bool room = !s->stopping && s->channels[channel].queued < SENDER_QUEUE_MAX;
+	pthread_mutex_unlock(&s->lock);
+	return room;
+}
+
 uint64_t sender_submit(struct sender *s, const struct sender_notification *n)
 {
 	struct job *job = calloc(1, sizeof(*job));

@@ -78,6 +78,8 @@ struct sender_notification {
 	void *ctx;
 };
 
+/* Whether the channel's queue takes one more: ask before a notification is composed. */
+bool sender_has_room(struct sender *s, size_t channel);
 /* The id (never 0) that a result will name, or 0: the queue is full, or no memory. */
 uint64_t sender_submit(struct sender *s, const struct sender_notification *n);
 /*

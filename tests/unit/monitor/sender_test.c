@@ -204,6 +204,43 @@ static void given_up(void **state)
 	assert_int_equal(atomic_load(&r.requests), 2);
 }
 
+static bool may(void *ctx)
+{
+	return atomic_load((atomic_bool *)ctx);
+}
+
+/* It waits for as long, and others pass it; what was there before is not given more time. */
+static void what_may_not_be_sent_waits(void **state)
+{
+	(void)state;
+	static const char *const answers[] = {"200 OK", "503 Busy", NULL};
+	struct receiver r;
+	struct results results;
+	char url[64];
+	atomic_bool allowed = false;
+	receiver_open(&r, answers);
+	struct sender *s = open_one(url_of(&r, url), 60 * USEC_PER_SEC, &results);
+	const struct sender_notification n = {.key = "a",
+					      .event = "a",
+					      .body = "{}",
+					      .len = 2,
+					      .since = clock_boot() - 61 * USEC_PER_SEC,
+					      .may = may,
+					      .ctx = &allowed};
+	uint64_t first = sender_submit(s, &n), second = submit(s, "b", false);
+	wait_results(s, &results, 1);
+	assert_int_equal(results.v[0].id, second);
+	usleep(500000);
+	assert_int_equal(atomic_load(&r.requests), 1);
+	atomic_store(&allowed, true);
+	wait_results(s, &results, 2);
+	assert_int_equal(results.v[1].id, first);
+	assert_false(results.v[1].taken);
+	assert_int_equal(sender_counts(s, 0).given_up, 1);
+	sender_close(s, 0);
+	receiver_close(&r);
+}
+
 static void bounds_and_cancelling(void **state)
 {
 	(void)state;
@@ -223,9 +260,11 @@ static void bounds_and_cancelling(void **state)
 		n += ids[n] != 0;
 	}
 	assert_in_range(n, SENDER_QUEUE_MAX - 1, SENDER_QUEUE_MAX + 2);
+	assert_false(sender_has_room(s, 0));
 	assert_true(sender_cancel(s, ids[n - 1]));
 	assert_false(sender_cancel(s, ids[n - 1]));
 	assert_true(sender_cancel(s, ids[n / 2]));
+	assert_true(sender_has_room(s, 0));
 	assert_true(submit(s, "b", false) != 0);
 	sender_close(s, 0);
 	sender_close(NULL, 0);
@@ -246,6 +285,7 @@ int main(void)
 	    cmocka_unit_test(taken_after_failures),
 	    cmocka_unit_test(one_that_is_refused_stands_back),
 	    cmocka_unit_test(given_up),
+	    cmocka_unit_test(what_may_not_be_sent_waits),
 	    cmocka_unit_test(bounds_and_cancelling),
 	    cmocka_unit_test(backoff),
 	};
