@@ -258,9 +258,22 @@ static usec_t tick(void *ctx)
 	return TICK;
 }
 
+/* The only alert that no other process knows of. */
+static void warn_untold(const struct monitor *m)
+{
+	char id[PATHS_ID_MAX + 1];
+	alert_id(rules[RULE_ZOOKEEPER].name, m->servers, id);
+	log_warn("this process told the channels that ZooKeeper is away (alert %s) and ends before "
+		 "that is over: unless mr-monitor is started again while ZooKeeper is away, it does "
+		 "not tell them when it is back",
+		 id);
+}
+
 static void stop(void *ctx, bool hurry)
 {
 	struct monitor *m = ctx;
+	if (!m->stop_by && alerts_firing(m->alerts, RULE_ZOOKEEPER, m->servers))
+		warn_untold(m);
 	if (hurry) {
 		daemon_quit(m->daemon);
 		return;

@@ -686,6 +686,24 @@ def test_hundreds_of_alerts_at_once(cluster, stage, monitor, webhook):
     print(f"{daemon.memory() >> 20} MiB, {daemon.cpu_seconds():.1f} s of CPU")
 
 
+@pytest.mark.sanitize
+def test_an_end_while_zookeeper_is_away_is_noted(new_server, new_cluster, monitor, webhook):
+    """Only that process knows what it told; a restart within the outage tells the end of it."""
+    zookeeper = new_server("zookeeper")
+    cluster = new_cluster(zookeeper)
+    daemon = monitor(cluster)
+    looked(daemon)
+    zookeeper.stop()
+    key = webhook.wait(event="firing", rule="zookeeper")["key"]
+    assert daemon.end() == 0
+    assert f"(alert {key}) and ends before that is over" in daemon.log
+    daemon.start(wait=False)
+    wait_until(lambda: "waiting for it" in daemon.log, 20, "it says what it waits for")
+    time.sleep(5)
+    zookeeper.start()
+    assert webhook.wait(40, event="resolved", rule="zookeeper")["key"] == key
+
+
 def test_a_start_without_zookeeper(new_server, new_cluster, monitor, webhook):
     """It waits; an outage that an earlier process told of is over when this one sees it end."""
     zookeeper = new_server("zookeeper")
