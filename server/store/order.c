@@ -31,9 +31,8 @@ static int put_order(struct store *s, const char *path, const struct buf *text,
 					 .kind = ZK_PERSISTENT,
 					 .acl = acl,
 					 .parents = true};
-	int rc = zk_create(s->zk, &create, s->timeout, NULL, NULL, err);
-	/* The id is ours alone: what is there after a lost answer is our order. */
-	return rc == -EINPROGRESS || rc == -EEXIST ? 0 : rc;
+	int rc = store_create_surely(s, &create, err);
+	return rc == -EEXIST ? 0 : rc; /* the id is ours alone: it is our order */
 }
 
 static int print_order(const struct store_preflight *order, struct buf *out, struct err *err)

@@ -205,8 +205,30 @@ int store_drain(struct store *s, const char *host, bool drain, const char *by, s
 				   .acl = &acl_task,
 				   .parents = true};
 	rc = text.failed ? store_no_memory(err)
-			 : zk_create(s->zk, &create, s->timeout, NULL, NULL, err);
+			 : store_create_surely(s, &create, err);
 	buf_free(&text);
-	/* Unknown whether it was ours: it is there. */
-	return rc == -EEXIST || rc == -EINPROGRESS ? 0 : rc;
+	return rc == -EEXIST ? 0 : rc; /* drained already */
+}
+
+int store_create_surely(struct store *s, const struct zk_create *create, struct err *err)
+{
+	for (int attempt = 0;; attempt++) {
+		struct err lost;
+		bool there = false;
+		int rc = zk_create(s->zk, create, s->timeout, NULL, NULL, &lost);
+		if (rc != -EINPROGRESS) {
+			if (rc < 0 && err)
+				*err = lost;
+			return rc;
+		}
+		if (zk_sync(s->zk, create->path, s->timeout, NULL) == 0 &&
+		    zk_exists(s->zk, create->path, s->timeout, &there, NULL, NULL) == 0 && there)
+			return 0;
+		if (attempt == 1) { /* an answer that is lost twice is an outage */
+			if (err)
+				*err = lost;
+			return rc;
+		}
+		store_back_off(attempt + 1);
+	}
 }

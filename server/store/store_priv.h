@@ -11,4 +11,14 @@ const struct zk_acl *store_part_acl(enum paths_part part);
 
 int store_no_memory(struct err *err);
 
+/* Before the random part of the name of the node that marks a task as deleted. */
+#define STORE_DELETING "deleting-"
+
+/*
+ * Creates, and after a lost answer looks whether it is there: for names that are ours alone
+ * (-EEXIST is the caller's to judge). Never 0 for what may not be there.
+ */
+int store_create_surely(struct store *s, const struct zk_create *create,
+			struct err *err) MR_MUST_CHECK;
+
 #endif

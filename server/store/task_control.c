@@ -3,8 +3,10 @@
 
 #include "common/contract/errors.h"
 #include "common/daemon/acl.h"
+#include "common/os/random.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Puts back a name that was deleted by hand, so that the lists show the task again. */
@@ -21,13 +23,33 @@ static void mend_name(struct store *s, const struct store_task *t)
 	(void)!zk_create(s->zk, &create, s->timeout, NULL, NULL, NULL);
 }
 
-static int write_control(struct store *s, const struct store_task *t, const struct buf *text,
-			 struct err *err)
+/*
+ * desired=deleted and the node that whoever removes the task deletes with it (task_reap.c),
+ * in one multi. Versions begin anew with each task of a name; the mark is one task's alone.
+ */
+static int mark_deleted(struct store *s, const struct store_task *t, const char *control_path,
+			const struct buf *text, struct err *err)
+{
+	char mark[PATHS_SIZE + 64], id[17];
+	random_hex(id, 8);
+	snprintf(mark, sizeof(mark), "%s/" STORE_DELETING "%s", t->path, id);
+	const struct zk_step steps[] = {
+		{.type = ZK_STEP_SET, .path = control_path, .data = text->data, .len = text->len,
+		 .version = t->control_stat.version},
+		{.type = ZK_STEP_CREATE, .path = mark, .kind = ZK_PERSISTENT, .acl = &acl_control},
+	};
+	return zk_multi(s->zk, steps, 2, s->timeout, NULL, NULL, err);
+}
+
+static int write_control(struct store *s, const struct store_task *t, bool deleting,
+			 const struct buf *text, struct err *err)
 {
 	char path[PATHS_SIZE];
 	int rc = paths_part(t->path, PATHS_CONTROL, path, err);
 	if (rc < 0)
 		return rc;
+	if (deleting && t->control_stat.czxid)
+		return mark_deleted(s, t, path, text, err);
 	if (t->control_stat.czxid)
 		return zk_set(s->zk, path, text->data, text->len, t->control_stat.version,
 			      s->timeout, NULL, err);
@@ -67,11 +89,13 @@ static int try_change(struct store *s, const char *name, store_change_fn *fn, vo
 	buf_init(&text);
 	if (!t.has_control && t.document_len)
 		rc = store_next_revision(s, &t, &t.control.revision, err);
+	bool was_deleted = t.has_control && t.control.desired == CONTROL_DELETED;
 	if (rc == 0)
 		rc = fn(ctx, &t, &t.control, err);
+	bool deleting = !was_deleted && t.control.desired == CONTROL_DELETED;
 	if (rc == 0) {
 		control_doc_print(&t.control, &text);
-		rc = text.failed ? store_no_memory(err) : write_control(s, &t, &text, err);
+		rc = text.failed ? store_no_memory(err) : write_control(s, &t, deleting, &text, err);
 	}
 	if (rc == -EINPROGRESS && was_written(s, &t, &text))
 		rc = 0;

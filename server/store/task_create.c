@@ -60,8 +60,8 @@ static int first_control(struct store *s, const struct store_task *was, bool sta
 {
 	struct control_doc control;
 	uint64_t revision = 1;
-	/* One that was there, or a lost one's: never go back behind it. */
-	int rc = was->exists ? store_next_revision(s, was, &revision, err) : 0;
+	/* One that was there, or what a former task of the name left behind: never back behind it. */
+	int rc = store_next_revision(s, was, &revision, err);
 	if (rc < 0)
 		return rc;
 	if (control_doc_init(&control) < 0)

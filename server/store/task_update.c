@@ -28,11 +28,11 @@ static int keep_former(struct store *s, const struct store_task *was, struct err
 					 .kind = ZK_PERSISTENT,
 					 .acl = &acl_server,
 					 .parents = true};
-	rc = zk_create(s->zk, &create, s->timeout, NULL, NULL, err);
-	if (rc == -EEXIST || rc == -EINPROGRESS) /* perhaps of a task that had the name before */
+	rc = store_create_surely(s, &create, err);
+	if (rc == -EEXIST) /* perhaps of a task that had the name before */
 		rc = zk_set(s->zk, path, was->document, was->document_len, ZK_ANY_VERSION,
 			    s->timeout, NULL, err);
-	return rc == -ENOENT || rc == -EINPROGRESS ? 0 : rc;
+	return rc;
 }
 
 /* Names under /revisions/<task>, as rising numbers from malloc. */

@@ -70,7 +70,10 @@ static bool entry_from(struct entry *e, const char *text, size_t len, struct err
 	if (ok) {
 		snprintf(e->name, sizeof(e->name), "%s", d.name);
 		e->role = d.role;
-		e->expires = (usec_t)d.expires_ms * USEC_PER_MSEC;
+		/* One that no clock reaches is as good as none; the product must not overflow. */
+		e->expires = d.expires_ms > INT64_MAX / USEC_PER_MSEC
+				     ? INT64_MAX
+				     : (usec_t)d.expires_ms * USEC_PER_MSEC;
 		e->known = true;
 	} else {
 		err_set(err, -EINVAL, ERR_TOKEN_INVALID, "the document is of another token");
@@ -283,10 +286,9 @@ int tokens_create(struct store *s, struct token_doc *d, char ret_text[TOKEN_TEXT
 					 .acl = &acl_server,
 					 .parents = true};
 	rc = text.failed ? store_no_memory(err)
-			 : zk_create(s->zk, &create, s->timeout, NULL, NULL, err);
+			 : store_create_surely(s, &create, err);
 	buf_free(&text);
-	/* Of a new random id: what is there after a lost answer is ours. */
-	return rc == -EINPROGRESS ? 0 : rc;
+	return rc;
 }
 
 int tokens_delete(struct store *s, const char *id, struct err *err)
