@@ -147,6 +147,9 @@ static void decide(struct zk_election *e)
 		err_set(&err, -ENOENT, ERR_ZK_GONE, "%s: our node was deleted by another", e->path);
 		forget_node(e);
 		e->state = AWAY;
+		/* A folder that was deleted and made again may have told of what was before our
+		 * node: then it is still there, and a second of ours once we register anew. */
+		e->lost_answer = true;
 		out(e, -ENOENT, &err);
 		step(e);
 		return;
