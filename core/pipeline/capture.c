@@ -296,7 +296,8 @@ static int find_start(struct capture *c, struct err *err)
 			err_clear(err);
 			return -ECANCELED;
 		}
-		if (c->o.fail_fast || !err->kind || err->kind->class != ERR_CLASS_RETRY ||
+		bool broken = err->kind == ERR_SOURCE_LOST && attempt < BROKEN_AT_FIRST_MAX;
+		if ((c->o.fail_fast && !broken) || !err->kind || err->kind->class != ERR_CLASS_RETRY ||
 		    checkpoint_is_lost(c->o.checkpoint))
 			return rc;
 		if (rc == -EAGAIN)

@@ -390,9 +390,14 @@ static bool try_again(struct source_thread *t, const struct err *err)
 		return false;
 	if (!refused)
 		t->refusals = 0;
-	/* Each host gets its turn before the first failure counts. */
-	if (t->fail_fast && !atomic_load(&t->stats->connected) &&
-	    t->attempts + 1 >= t->task->source.nhosts)
+	/*
+	 * Each host gets its turn before the first failure counts. A connection that was made
+	 * and broke is no typing error: it gets a few more.
+	 */
+	unsigned first_ones = (unsigned)t->task->source.nhosts;
+	if (err->kind == ERR_SOURCE_LOST)
+		first_ones += BROKEN_AT_FIRST_MAX;
+	if (t->fail_fast && !atomic_load(&t->stats->connected) && t->attempts + 1 >= first_ones)
 		return false;
 	if (source_away(t->stats, "the source is away, waiting for it", err))
 		;

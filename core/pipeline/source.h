@@ -49,6 +49,12 @@ struct source_stats {
 	struct err why; /* under the lock: why it is away */
 };
 
+/*
+ * With fail_fast: how often a connection that was made may break before the first event is
+ * there. An address that is wrong shows itself sooner.
+ */
+enum { BROKEN_AT_FIRST_MAX = 3 };
+
 /* The source is away: noted, and logged when that is news. True: it is. */
 bool source_away(struct source_stats *stats, const char *what, const struct err *why);
 void source_why(struct source_stats *stats, struct err *ret);

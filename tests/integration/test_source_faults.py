@@ -186,6 +186,25 @@ def test_stream_that_breaks(source, database, between, core, how):
     assert outages(running) == (len(cuts), len(cuts)), "each outage is told once"
 
 
+@pytest.mark.parametrize("statement", [b"SHOW ", b"SELECT"])
+def test_connection_that_breaks_at_first(source, database, between, core, statement):
+    """Before the first event: --standalone waits for no address that is wrong, but a connection
+    that was made and broke is made again."""
+    table = f"{database}.t"
+    source.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY)")
+    start = here(source)
+    source.sql(f"INSERT INTO {table} VALUES (1)")
+    broken = []
+
+    def on_command(data):
+        if data[5:5 + len(statement)] == statement and len(broken) < 2:
+            broken.append(data)
+            raise Cut(0)
+    between.on_command = on_command
+    assert ids(core.run(document(between, table, start)).ok().messages) == [1]
+    assert len(broken) == 2
+
+
 @pytest.mark.sanitize
 def test_stream_that_breaks_inside_a_large_group(source, database, between, core):
     """A transaction over group_bytes is read twice; broken in either reading, and again."""

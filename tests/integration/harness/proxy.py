@@ -53,6 +53,8 @@ class Proxy:
         self.host, self.port = self._listener.getsockname()
         # on_event(event, number of the dump from 0) -> the event to send instead, or Cut or Hold
         self.on_event = None
+        # on_command(bytes of a packet from a client): may raise Cut, which breaks the connection
+        self.on_command = None
         self.hide_tls = False  # take the TLS flag out of the server's greeting
         self.refuse = False  # break new connections at once
         self.from_client = bytearray()  # all that clients have sent
@@ -137,8 +139,10 @@ class _Link:
                 command = data[4] if len(data) > 4 and data[3] == 0 else None
                 if not self._proxy.raw and command in (COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID):
                     self._dump = self._proxy.next_dump()
+                if self._proxy.on_command is not None:
+                    self._proxy.on_command(data)
                 self._upstream.sendall(data)
-        except OSError:
+        except (OSError, Cut):
             pass
         self._end()
 
