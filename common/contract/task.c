@@ -67,6 +67,7 @@ int task_no_memory(struct err *err)
 /* What a walk over the document needs. */
 struct parse {
 	struct task *task;
+	void *base; /* what the fields' offsets count from: the task, or an element of a list */
 	struct task_path path;
 	struct err *err;
 };
@@ -101,7 +102,7 @@ static int read_string(struct parse *p, const struct task_field *f, const json_t
 	const char *copy = keep_text(p, text);
 	if (!copy)
 		return -ENOMEM;
-	*(const char **)task_member(p->task, f->offset) = copy;
+	*(const char **)task_member(p->base, f->offset) = copy;
 	return 0;
 }
 
@@ -117,7 +118,7 @@ static int read_int(struct parse *p, const struct task_field *f, const json_t *v
 		return task_invalid(&p->path, p->err, "must be from %lld to %lld, not %lld",
 				    (long long)f->min, (long long)f->max, (long long)v);
 	}
-	*(int64_t *)task_member(p->task, f->offset) = v;
+	*(int64_t *)task_member(p->base, f->offset) = v;
 	return 0;
 }
 
@@ -135,7 +136,7 @@ static int read_duration(struct parse *p, const struct task_field *f, const json
 		duration_format(f->max, most);
 		return task_invalid(&p->path, p->err, "must be from %s to %s", least, most);
 	}
-	*(usec_t *)task_member(p->task, f->offset) = v;
+	*(usec_t *)task_member(p->base, f->offset) = v;
 	return 0;
 }
 
@@ -147,7 +148,7 @@ static int read_enum(struct parse *p, const struct task_field *f, const char *te
 		if (strcmp(f->choices[i], text) == 0) {
 			if (f->refused & (1u << i))
 				return task_invalid(&p->path, p->err, "%s %s", text, f->refusal);
-			*(int *)task_member(p->task, f->offset) = i;
+			*(int *)task_member(p->base, f->offset) = i;
 			return 0;
 		}
 		nearest_try(&near, f->choices[i]);
@@ -175,7 +176,7 @@ static int read_secret(struct parse *p, const struct task_field *f, const json_t
 		return task_invalid(&p->path, p->err,
 				    "must be PEM text, a reference (file:NAME, env:MR_SECRET_…, "
 				    "credential:NAME) or, in standalone mode, an absolute path");
-	return secret_set(task_member(p->task, f->offset), text) < 0 ? task_no_memory(p->err) : 0;
+	return secret_set(task_member(p->base, f->offset), text) < 0 ? task_no_memory(p->err) : 0;
 }
 
 static int read_strings(struct parse *p, const struct task_field *f, const json_t *value)
@@ -199,8 +200,8 @@ static int read_strings(struct parse *p, const struct task_field *f, const json_
 			return -ENOMEM;
 		task_path_pop(&p->path, back);
 	}
-	*(const char ***)task_member(p->task, f->offset) = list;
-	*(size_t *)task_member(p->task, f->count) = n;
+	*(const char ***)task_member(p->base, f->offset) = list;
+	*(size_t *)task_member(p->base, f->count) = n;
 	return 0;
 }
 
@@ -250,8 +251,8 @@ static int read_map(struct parse *p, const struct task_field *f, json_t *value)
 		i++;
 		task_path_pop(&p->path, back);
 	}
-	*(struct task_property **)task_member(p->task, f->offset) = list;
-	*(size_t *)task_member(p->task, f->count) = n;
+	*(struct task_property **)task_member(p->base, f->offset) = list;
+	*(size_t *)task_member(p->base, f->count) = n;
 	return 0;
 }
 
@@ -265,6 +266,35 @@ static bool is_nothing(const json_t *value)
 
 static int read_fields(struct parse *p, const struct task_field *fields, json_t *object);
 
+static int read_list(struct parse *p, const struct task_field *f, json_t *value)
+{
+	if (!json_is_array(value))
+		return wrong_type(p, "a list of objects", value);
+	size_t n = json_array_size(value);
+	if (n > (size_t)f->max)
+		return task_invalid(&p->path, p->err, "has more than %lld entries",
+				    (long long)f->max);
+	char *list = arena_zalloc(&p->task->arena, (n + 1) * f->size);
+	if (!list)
+		return task_no_memory(p->err);
+	void *base = p->base;
+	for (size_t i = 0; i < n; i++) {
+		json_t *entry = json_array_get(value, i);
+		size_t back = task_path_push_index(&p->path, i);
+		if (!json_is_object(entry))
+			return wrong_type(p, "an object", entry);
+		p->base = list + i * f->size;
+		int rc = read_fields(p, f->fields, entry);
+		p->base = base;
+		if (rc < 0)
+			return rc;
+		task_path_pop(&p->path, back);
+	}
+	*(void **)task_member(p->base, f->offset) = list;
+	*(size_t *)task_member(p->base, f->count) = n;
+	return 0;
+}
+
 static int read_field(struct parse *p, const struct task_field *f, json_t *value)
 {
 	switch (f->type) {
@@ -275,12 +305,12 @@ static int read_field(struct parse *p, const struct task_field *f, json_t *value
 	case FIELD_BOOL:
 		if (!json_is_boolean(value))
 			return wrong_type(p, "true or false", value);
-		*(bool *)task_member(p->task, f->offset) = json_is_true(value);
+		*(bool *)task_member(p->base, f->offset) = json_is_true(value);
 		return 0;
 	case FIELD_SWITCH:
 		if (!json_is_boolean(value))
 			return wrong_type(p, "true or false", value);
-		*(int *)task_member(p->task, f->offset) = json_is_true(value);
+		*(int *)task_member(p->base, f->offset) = json_is_true(value);
 		return 0;
 	case FIELD_DURATION:
 		return read_duration(p, f, value);
@@ -303,6 +333,8 @@ static int read_field(struct parse *p, const struct task_field *f, json_t *value
 		if (!json_is_object(value))
 			return wrong_type(p, "an object", value);
 		return read_fields(p, f->fields, value);
+	case FIELD_LIST:
+		return read_list(p, f, value);
 	}
 	return -EINVAL;
 }
@@ -311,24 +343,24 @@ static int set_default(struct parse *p, const struct task_field *f)
 {
 	switch (f->type) {
 	case FIELD_STRING:
-		*(const char **)task_member(p->task, f->offset) = f->fallback ? f->fallback : "";
+		*(const char **)task_member(p->base, f->offset) = f->fallback ? f->fallback : "";
 		return 0;
 	case FIELD_INT:
-		*(int64_t *)task_member(p->task, f->offset) = f->number;
+		*(int64_t *)task_member(p->base, f->offset) = f->number;
 		return 0;
 	case FIELD_BOOL:
-		*(bool *)task_member(p->task, f->offset) = f->number != 0;
+		*(bool *)task_member(p->base, f->offset) = f->number != 0;
 		return 0;
 	case FIELD_SWITCH:
-		*(int *)task_member(p->task, f->offset) = -1;
+		*(int *)task_member(p->base, f->offset) = -1;
 		return 0;
 	case FIELD_DURATION:
-		*(usec_t *)task_member(p->task, f->offset) = -1;
+		*(usec_t *)task_member(p->base, f->offset) = -1;
 		return 0;
 	case FIELD_ENUM:
 		if (f->fallback)
 			return read_enum(p, f, f->fallback);
-		*(int *)task_member(p->task, f->offset) = -1;
+		*(int *)task_member(p->base, f->offset) = -1;
 		return 0;
 	case FIELD_START:
 		p->task->source.start = TASK_START_LATEST;
@@ -340,6 +372,7 @@ static int set_default(struct parse *p, const struct task_field *f)
 	case FIELD_PEM:
 	case FIELD_STRINGS:
 	case FIELD_MAP:
+	case FIELD_LIST:
 	case FIELD_LATER:
 		return 0; /* zero is their default */
 	}
@@ -414,7 +447,7 @@ int task_parse(const char *text, size_t len, struct task **ret, struct err *err)
 		goto out;
 	}
 	arena_init(&t->arena);
-	struct parse p = {.task = t, .err = err};
+	struct parse p = {.task = t, .base = t, .err = err};
 	rc = read_fields(&p, task_fields, tree);
 	if (rc == 0)
 		rc = task_check(t, err);

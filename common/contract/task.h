@@ -74,11 +74,36 @@ struct task_source {
 	size_t nhosts;
 };
 
+enum task_column_action {
+	TASK_COLUMN_HASH,     /* HMAC-SHA-256 of its text, keyed with tables.salt; hexadecimal */
+	TASK_COLUMN_MASK,     /* `with` instead of what it has */
+	TASK_COLUMN_TRUNCATE, /* its first `length` characters (bytes of binary columns) */
+	TASK_COLUMN_DROP,     /* not in the messages */
+	TASK_COLUMN_NULL,     /* NULL in every row */
+};
+
+struct task_column_rule {
+	const char *match; /* pattern "database.table.column" */
+	int action;        /* enum task_column_action */
+	int64_t length;    /* -1: not given */
+	const char *with;
+};
+
+struct task_row_rule {
+	const char *match; /* pattern "database.table" */
+	const char *where; /* where.h */
+};
+
 struct task_tables {
 	const char **include;
 	size_t ninclude;
 	const char **exclude;
 	size_t nexclude;
+	struct task_column_rule *columns; /* the first that matches a column counts */
+	size_t ncolumns;
+	struct task_row_rule *rows; /* the first that matches a table counts */
+	size_t nrows;
+	struct secret salt;
 };
 
 enum task_pipe_type { TASK_PIPE_KAFKA, TASK_PIPE_FILE, TASK_PIPE_STDOUT, TASK_PIPE_NONE };
@@ -240,6 +265,13 @@ void task_print_reference(struct buf *out);
 bool task_matches(const struct task *t, struct span db, struct span table);
 /* One "db.table" pattern. */
 bool task_pattern_matches(const char *pattern, struct span db, struct span table);
+/*
+ * Of a "db.table.column" pattern: do database and table match; is there a star or a question
+ * mark in the column's part; does that match a column (whose case does not matter)?
+ */
+bool task_column_pattern_table(const char *pattern, struct span db, struct span table);
+bool task_column_pattern_wild(const char *pattern);
+bool task_column_pattern_matches(const char *pattern, struct span column);
 
 /*
  * The topic of a table, by the template, with a zero byte; characters that Kafka does

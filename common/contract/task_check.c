@@ -426,6 +426,8 @@ int task_check(struct task *t, struct err *err)
 	if (rc == 0)
 		rc = check_patterns(t->tables.exclude, t->tables.nexclude, "tables.exclude", err);
 	if (rc == 0)
+		rc = task_check_rules(t, err);
+	if (rc == 0)
 		rc = check_security(t, err);
 	return rc == 0 ? check_pipe(t, err) : rc;
 }

@@ -6,6 +6,7 @@
  */
 #include "common/contract/alert.h"
 #include "common/contract/task_priv.h"
+#include "common/contract/where.h"
 
 #define AT(member) .offset = offsetof(struct task, member)
 #define COUNT_AT(member) .count = offsetof(struct task, member)
@@ -29,6 +30,7 @@ static const char *const times[] = {
 	"adaptive_time_microseconds", "adaptive", "connect", "isostring", "microseconds",
 	"nanoseconds", NULL};
 static const char *const binaries[] = {"bytes", "base64", "base64-url-safe", "hex", NULL};
+static const char *const column_actions[] = {"hash", "mask", "truncate", "drop", "null", NULL};
 static const char *const snapshots[] = {"never", "initial", "when_needed", NULL};
 static const char *const on_errors[] = {"stop", "dead_letter", NULL};
 
@@ -66,16 +68,45 @@ static const struct task_field source[] = {
 	END,
 };
 
+#define IN(type, member) .offset = offsetof(struct type, member)
+static const struct task_field column_rule[] = {
+	{"match", FIELD_STRING, IN(task_column_rule, match), .min = 5, .max = 768,
+	 .meaning = "Pattern \"database.table.column\", with * and ?."},
+	{"action", FIELD_ENUM, IN(task_column_rule, action), .choices = column_actions,
+	 .meaning = "hash: HMAC-SHA-256 of the value's text in hexadecimal, keyed with tables.salt; "
+		    "mask: a text in its place; truncate: its first characters; drop: no such "
+		    "member in the messages; null: NULL in every row. NULL stays NULL."},
+	{"length", FIELD_INT, IN(task_column_rule, length), .number = -1, .min = 0,
+	 .max = (int64_t)1 << 30,
+	 .meaning = "truncate: how many characters of a text, or bytes of a binary column, stay."},
+	{"with", FIELD_STRING, IN(task_column_rule, with), .fallback = "********", .max = 256,
+	 .meaning = "mask: what stands in the value's place."},
+	END,
+};
+
+static const struct task_field row_rule[] = {
+	{"match", FIELD_STRING, IN(task_row_rule, match), .min = 3, .max = 512,
+	 .meaning = "Pattern \"database.table\", with * and ?."},
+	{"where", FIELD_STRING, IN(task_row_rule, where), .min = 1, .max = WHERE_TEXT_MAX,
+	 .meaning = "Condition that a row must meet, such as `price > 0 AND state IN ('a', 'b')`."},
+	END,
+};
+
 static const struct task_field tables[] = {
 	{"include", FIELD_STRINGS, AT(tables.include), COUNT_AT(tables.ninclude), .max = 10000,
 	 .meaning = "Patterns \"database.table\" of what is copied, with * and ?; none: every "
 		    "table but those of the system's databases."},
 	{"exclude", FIELD_STRINGS, AT(tables.exclude), COUNT_AT(tables.nexclude), .max = 10000,
 	 .meaning = "Patterns of what is not, although included."},
-	{"columns", FIELD_LATER, .fallback = "[]", .refusal = not_yet,
-	 .meaning = "Column rules: not supported yet."},
-	{"rows", FIELD_LATER, .fallback = "[]", .refusal = not_yet,
-	 .meaning = "Row filters: not supported yet."},
+	{"columns", FIELD_LIST, AT(tables.columns), COUNT_AT(tables.ncolumns), .max = 10000,
+	 .fields = column_rule, .size = sizeof(struct task_column_rule),
+	 .meaning = "Rules for columns; the first that matches one counts."},
+	{"rows", FIELD_LIST, AT(tables.rows), COUNT_AT(tables.nrows), .max = 1000,
+	 .fields = row_rule, .size = sizeof(struct task_row_rule),
+	 .meaning = "Filters of rows; the first that matches a table counts."},
+	{"salt", FIELD_SECRET, AT(tables.salt),
+	 .meaning = "Key of the hashes that column rules make: without it values that can be "
+		    "guessed can be found by trying."},
 	END,
 };
 

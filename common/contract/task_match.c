@@ -23,7 +23,13 @@ static size_t char_bytes(const uint8_t *p, const uint8_t *end)
  * The last star is the only one ever gone back to: the rest of the pattern either fits
  * somewhere behind it or not at all. So the time is bounded by pattern times text.
  */
-static bool glob(const char *pattern, const char *pattern_end, struct span text)
+static uint8_t lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+/* fold: letters of ASCII match whatever their case. */
+static bool glob(const char *pattern, const char *pattern_end, struct span text, bool fold)
 {
 	const uint8_t *t = text.p, *end = t + text.len, *retry = NULL;
 	const char *p = pattern, *star = NULL;
@@ -41,7 +47,9 @@ static bool glob(const char *pattern, const char *pattern_end, struct span text)
 		const char *literal = p;
 		if (p < pattern_end && *p == '\\' && p + 1 < pattern_end)
 			literal++;
-		if (literal < pattern_end && (uint8_t)*literal == *t) {
+		if (literal < pattern_end &&
+		    ((uint8_t)*literal == *t ||
+		     (fold && lower((uint8_t)*literal) == lower(*t)))) {
 			p = literal + 1;
 			t++;
 			continue;
@@ -89,7 +97,52 @@ const char *task_pattern_fault(const char *pattern)
 bool task_pattern_matches(const char *pattern, struct span db, struct span table)
 {
 	const char *dot = pattern_dot(pattern);
-	return dot && glob(pattern, dot, db) && glob(dot + 1, dot + 1 + strlen(dot + 1), table);
+	return dot && glob(pattern, dot, db, false) &&
+	       glob(dot + 1, dot + 1 + strlen(dot + 1), table, false);
+}
+
+const char *task_column_pattern_fault(const char *pattern)
+{
+	const char *dot = pattern_dot(pattern);
+	const char *second = dot ? pattern_dot(dot + 1) : NULL;
+	if (!second || dot == pattern || second == dot + 1 || !second[1])
+		return "must be \"database.table.column\"";
+	for (const char *p = pattern; *p; p++)
+		if ((unsigned char)*p < ' ')
+			return "has a control character in it";
+	return NULL;
+}
+
+bool task_column_pattern_table(const char *pattern, struct span db, struct span table)
+{
+	const char *dot = pattern_dot(pattern);
+	const char *second = dot ? pattern_dot(dot + 1) : NULL;
+	return second && glob(pattern, dot, db, false) && glob(dot + 1, second, table, false);
+}
+
+/* The third part of a pattern. */
+static const char *pattern_column(const char *pattern)
+{
+	const char *dot = pattern_dot(pattern);
+	const char *second = dot ? pattern_dot(dot + 1) : NULL;
+	return second ? second + 1 : "";
+}
+
+bool task_column_pattern_wild(const char *pattern)
+{
+	for (const char *p = pattern_column(pattern); *p; p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		else if (*p == '*' || *p == '?')
+			return true;
+	}
+	return false;
+}
+
+bool task_column_pattern_matches(const char *pattern, struct span column)
+{
+	const char *p = pattern_column(pattern);
+	return *p && glob(p, p + strlen(p), column, true);
 }
 
 static bool span_is(struct span s, const char *text)

@@ -5,6 +5,7 @@
 #include "common/contract/task_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 const char *task_tls_mode_name(int mode)
 {
@@ -80,10 +81,10 @@ static void put_duration(usec_t v, struct buf *out)
 	put_text(out, text);
 }
 
-static void put_strings(const struct task *t, const struct task_field *f, struct buf *out)
+static void put_strings(const void *base, const struct task_field *f, struct buf *out)
 {
-	const char *const *list = *(const char *const *const *)task_member_const(t, f->offset);
-	size_t n = *(const size_t *)task_member_const(t, f->count);
+	const char *const *list = *(const char *const *const *)task_member_const(base, f->offset);
+	size_t n = *(const size_t *)task_member_const(base, f->count);
 	buf_putc(out, '[');
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -93,11 +94,11 @@ static void put_strings(const struct task *t, const struct task_field *f, struct
 	buf_putc(out, ']');
 }
 
-static void put_map(const struct task *t, const struct task_field *f, int depth, struct buf *out)
+static void put_map(const void *base, const struct task_field *f, int depth, struct buf *out)
 {
 	const struct task_property *list = *(struct task_property *const *)task_member_const(
-		t, f->offset);
-	size_t n = *(const size_t *)task_member_const(t, f->count);
+		base, f->offset);
+	size_t n = *(const size_t *)task_member_const(base, f->count);
 	buf_putc(out, '{');
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -120,12 +121,32 @@ static const char *as_given(const struct secret *s)
 	return s->given ? s->given : "";
 }
 
-static void put_fields(const struct task *t, const struct task_field *fields, int depth,
+static void put_fields(const void *base, const struct task_field *fields, int depth,
+		       shown_fn *shown_as, struct buf *out);
+
+static void put_list(const void *base, const struct task_field *f, int depth, shown_fn *shown_as,
+		     struct buf *out)
+{
+	const char *list = *(const char *const *)task_member_const(base, f->offset);
+	size_t n = *(const size_t *)task_member_const(base, f->count);
+	buf_putc(out, '[');
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_putc(out, ',');
+		indent(out, depth + 1);
+		put_fields(list + i * f->size, f->fields, depth + 1, shown_as, out);
+	}
+	if (n)
+		indent(out, depth);
+	buf_putc(out, ']');
+}
+
+static void put_fields(const void *base, const struct task_field *fields, int depth,
 		       shown_fn *shown_as, struct buf *out)
 {
 	buf_putc(out, '{');
 	for (const struct task_field *f = fields; f->name; f++) {
-		const void *at = task_member_const(t, f->offset);
+		const void *at = task_member_const(base, f->offset);
 		if (f != fields)
 			buf_putc(out, ',');
 		indent(out, depth + 1);
@@ -167,19 +188,22 @@ static void put_fields(const struct task *t, const struct task_field *fields, in
 			break;
 		}
 		case FIELD_STRINGS:
-			put_strings(t, f, out);
+			put_strings(base, f, out);
 			break;
 		case FIELD_MAP:
-			put_map(t, f, depth + 1, out);
+			put_map(base, f, depth + 1, out);
 			break;
 		case FIELD_START:
-			put_start(t, out);
+			put_start(base, out); /* of the task only */
 			break;
 		case FIELD_LATER:
 			buf_puts(out, f->fallback);
 			break;
 		case FIELD_OBJECT:
-			put_fields(t, f->fields, depth + 1, shown_as, out);
+			put_fields(base, f->fields, depth + 1, shown_as, out);
+			break;
+		case FIELD_LIST:
+			put_list(base, f, depth + 1, shown_as, out);
 			break;
 		}
 	}
@@ -256,6 +280,9 @@ static void put_values(const struct task_field *f, struct buf *out)
 	case FIELD_LATER:
 		buf_lit(out, "-");
 		break;
+	case FIELD_LIST:
+		buf_lit(out, "list of objects");
+		break;
 	case FIELD_OBJECT:
 		break;
 	}
@@ -290,6 +317,11 @@ static void put_rows(const struct task_field *fields, const char *prefix, struct
 		buf_lit(out, " | ");
 		put_default(f, out);
 		buf_printf(out, " | %s |\n", f->meaning);
+		if (f->type == FIELD_LIST) {
+			char path[128];
+			snprintf(path, sizeof(path), "%s%s[].", prefix, f->name);
+			put_rows(f->fields, path, out);
+		}
 	}
 }
 

@@ -25,6 +25,9 @@ enum field_type {
 	FIELD_START,   /* source.start */
 	FIELD_LATER,   /* only "nothing" is accepted: see `refusal` */
 	FIELD_OBJECT,  /* fields */
+	FIELD_LIST,    /* array of `size` bytes each, count at `count`: objects of `fields`, whose
+			  offsets count from the element; no secrets in them: a seal is bound to
+			  its path, and an element may move */
 };
 
 struct task_field {
@@ -39,7 +42,8 @@ struct task_field {
 	const char *const *choices; /* NULL at the end */
 	unsigned refused;           /* ENUM: bit i: choice i is known but not done */
 	const char *refusal;        /* why, and what instead */
-	const struct task_field *fields; /* OBJECT; name NULL at the end */
+	const struct task_field *fields; /* OBJECT, LIST; name NULL at the end */
+	size_t size;                     /* LIST: of an element */
 	const char *meaning;             /* one sentence */
 };
 
@@ -63,14 +67,15 @@ int task_invalid(const struct task_path *path, struct err *err, const char *fmt,
 int task_invalid_at(const char *where, struct err *err, const char *fmt, ...) MR_PRINTF(3, 4);
 int task_no_memory(struct err *err);
 
-static inline void *task_member(struct task *t, size_t offset)
+/* base: the task, or an element of a FIELD_LIST. */
+static inline void *task_member(void *base, size_t offset)
 {
-	return (char *)t + offset;
+	return (char *)base + offset;
 }
 
-static inline const void *task_member_const(const struct task *t, size_t offset)
+static inline const void *task_member_const(const void *base, size_t offset)
 {
-	return (const char *)t + offset;
+	return (const char *)base + offset;
 }
 
 /* source.start. */
@@ -78,6 +83,8 @@ int task_parse_start(struct task *t, struct task_path *path, const json_t *value
 		     struct err *err);
 /* What no single field can say: which go together, what the texts must look like. */
 int task_check(struct task *t, struct err *err);
+/* tables.columns and tables.rows. */
+int task_check_rules(const struct task *t, struct err *err);
 /* One of pipe.properties. */
 int task_check_property(const struct task_path *path, const struct task_property *p,
 			struct err *err);
@@ -85,6 +92,7 @@ int task_check_property(const struct task_path *path, const struct task_property
 void task_print_properties(struct buf *out);
 /* A pattern of tables, a topic template: NULL, or what is wrong with it. */
 const char *task_pattern_fault(const char *pattern);
+const char *task_column_pattern_fault(const char *pattern);
 const char *task_template_fault(const char *template, char reason[128]);
 /*
  * "host", "host:port", "[v6]:port" into arena memory; port 0 when there is none. -EINVAL

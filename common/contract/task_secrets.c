@@ -66,11 +66,14 @@ static int each_one(void *ctx, struct secret *s, const struct task_field *f,
 {
 	struct each *e = ctx;
 	bool of_source = strncmp(path->text, "source.", strlen("source.")) == 0;
+	bool of_tables = strncmp(path->text, "tables.", strlen("tables.")) == 0; /* sent nowhere */
 	const struct secret_use use = {
 		.uid = e->task->uid,
 		.field = path->text,
-		.host = of_source ? e->servers : e->task->pipe.brokers,
-		.user = of_source ? e->task->source.user : e->task->pipe.security.sasl.user,
+		.host = of_source ? e->servers : of_tables ? "" : e->task->pipe.brokers,
+		.user = of_source   ? e->task->source.user
+			: of_tables ? ""
+				    : e->task->pipe.security.sasl.user,
 		.pem = f->type == FIELD_PEM,
 	};
 	return e->fn(e->ctx, s, &use);
