@@ -36,9 +36,28 @@ struct catalog_column {
 	uint32_t nlabels;
 };
 
+/* A part of a key. */
+struct catalog_part {
+	uint32_t column; /* index into columns; CATALOG_EXPRESSION: not a column */
+	uint32_t prefix; /* SUB_PART: the first characters only; 0: the whole column */
+};
+
+#define CATALOG_EXPRESSION UINT32_MAX
+
+struct catalog_key {
+	struct span name; /* "PRIMARY" is the primary key */
+	bool unique;
+	bool hash; /* INDEX_TYPE is HASH: over long columns MariaDB adds a hidden one */
+	uint32_t nparts;
+	struct catalog_part *parts;
+};
+
 struct catalog_table {
 	struct span db;
 	struct span name;
+	/* The table's default, for columns to come; empty: not known. */
+	struct span charset;
+	struct span collation;
 	/*
 	 * How many hidden columns there may be: one for each functional part of a key (MySQL)
 	 * or each key kept as a hash (MariaDB's DB_ROW_HASH_n), and row_start and row_end of
@@ -52,6 +71,10 @@ struct catalog_table {
 	/* The primary key, or where there is none the first UNIQUE key without NULLs. */
 	uint32_t nkey;
 	uint32_t *key; /* indexes into columns, in key order */
+	/* All keys in the server's order, which SHOW INDEX has. */
+	bool keys_known;
+	uint32_t nkeys;
+	struct catalog_key *keys;
 };
 
 #endif
