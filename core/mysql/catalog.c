@@ -172,11 +172,38 @@ enum { K_NON_UNIQUE = 1, K_KEY, K_SEQ, K_COLUMN, K_SUB_PART = 7, K_TYPE = 10 };
 
 /* One line: a part of a key. `usable`: the key at hand may identify rows. */
 struct key_reader {
+	struct arena *arena;
+	struct catalog_part *parts; /* of the key at hand and those to come */
+	bool failed;		    /* no memory */
 	uint32_t *key;
 	uint32_t n;
 	bool usable;
 	bool found; /* the key before was usable: it is the one */
 };
+
+/* The list of all keys. */
+static void list_part(const struct query *q, struct catalog_table *t, struct key_reader *r,
+		      bool first)
+{
+	bool ok = true;
+	const char *type = query_text(q, K_TYPE) ? query_text(q, K_TYPE) : "";
+	if (first) {
+		t->keys[t->nkeys++] = (struct catalog_key){
+			.name = keep(r->arena, query_span(q, K_KEY), &ok),
+			.unique = !query_u64(q, K_NON_UNIQUE),
+			.hash = !strcmp(type, "HASH"),
+			.parts = r->parts,
+		};
+	}
+	if (!t->nkeys)
+		return;
+	struct catalog_part *part = r->parts++;
+	part->prefix = query_text(q, K_SUB_PART) ? (uint32_t)query_u64(q, K_SUB_PART) : 0;
+	if (!query_text(q, K_COLUMN) || !find_column(t, query_span(q, K_COLUMN), &part->column))
+		part->column = CATALOG_EXPRESSION;
+	t->keys[t->nkeys - 1].nparts++;
+	r->failed |= !ok;
+}
 
 /*
  * SHOW INDEX lists the keys in the server's own order, which decides what it takes for
@@ -189,6 +216,7 @@ static void take_part(const struct query *q, struct catalog_table *t, struct key
 	const char *type = query_text(q, K_TYPE) ? query_text(q, K_TYPE) : "";
 	bool primary = !strcmp(name, "PRIMARY"), first = query_u64(q, K_SEQ) == 1;
 	bool unique = !query_u64(q, K_NON_UNIQUE);
+	list_part(q, t, r, first);
 	t->hidden_by_keys +=
 		!query_text(q, K_COLUMN) || (first && unique && !primary && !strcmp(type, "HASH"));
 	if (first) {
@@ -209,12 +237,21 @@ static void take_part(const struct query *q, struct catalog_table *t, struct key
 
 static int take_key(struct query *q, struct arena *arena, struct catalog_table *t, struct err *err)
 {
-	struct key_reader r = {.key = arena_alloc(arena, (t->ncolumns + 1) * sizeof(*r.key))};
-	if (!r.key)
+	size_t lines = mysql_num_rows(q->result);
+	struct key_reader r = {
+		.arena = arena,
+		.key = arena_alloc(arena, (t->ncolumns + 1) * sizeof(*r.key)),
+		.parts = arena_zalloc(arena, (lines + 1) * sizeof(*r.parts)),
+	};
+	t->keys = arena_zalloc(arena, (lines + 1) * sizeof(*t->keys));
+	if (!r.key || !r.parts || !t->keys)
 		return no_memory(err);
 	int rc;
 	while ((rc = query_next(q, err)) > 0)
 		take_part(q, t, &r);
+	if (r.failed)
+		return no_memory(err);
+	t->keys_known = rc == 0;
 	if (rc < 0 || !(r.found || r.usable))
 		return rc;
 	t->key = r.key;
@@ -245,20 +282,30 @@ static int load_key(struct source *s, struct arena *arena, struct catalog_table 
 
 /* ------------------------------------------------------- table */
 
-static int load_kind(struct source *s, const struct server_info *info, struct catalog_table *t,
+/* A collation is named after its character set: utf8mb4_bin, binary. */
+static struct span charset_of(struct span collation)
+{
+	const uint8_t *end = collation.len ? memchr(collation.p, '_', collation.len) : NULL;
+	return end ? (struct span){collation.p, (size_t)(end - collation.p)} : collation;
+}
+
+static int load_kind(struct source *s, struct arena *arena, struct catalog_table *t,
 		     struct err *err)
 {
-	if (info->flavor != FLAVOR_MARIADB)
-		return 0;
 	struct query q;
-	int rc = open_for(s, &q, err, "SELECT TABLE_TYPE FROM information_schema.TABLES", t->db,
-			  t->name, "");
+	bool ok = true;
+	int rc = open_for(s, &q, err,
+			  "SELECT TABLE_TYPE, TABLE_COLLATION FROM information_schema.TABLES",
+			  t->db, t->name, "");
 	if (rc)
 		return rc;
-	while ((rc = query_next(&q, err)) > 0)
+	while ((rc = query_next(&q, err)) > 0) {
 		t->versioned |= contains(query_span(&q, 0), "VERSIONED");
+		t->collation = keep(arena, query_span(&q, 1), &ok);
+		t->charset = charset_of(t->collation);
+	}
 	query_end(&q);
-	return rc;
+	return rc == 0 && !ok ? no_memory(err) : rc;
 }
 
 static int not_there(struct source *s, struct span db, struct span table, struct err *err)
@@ -273,8 +320,8 @@ static int not_there(struct source *s, struct span db, struct span table, struct
 		       query_quote_account(account, who, sizeof(who)));
 }
 
-static int load(struct source *s, const struct server_info *info, struct span db, struct span table,
-		struct arena *arena, struct catalog_table *ret, struct err *err)
+static int load(struct source *s, struct span db, struct span table, struct arena *arena,
+		struct catalog_table *ret, struct err *err)
 {
 	bool ok = true;
 	struct catalog_table t = {.db = keep(arena, db, &ok), .name = keep(arena, table, &ok)};
@@ -293,7 +340,7 @@ static int load(struct source *s, const struct server_info *info, struct span db
 		*err = why;
 		return rc;
 	}
-	rc = load_kind(s, info, &t, err);
+	rc = load_kind(s, arena, &t, err);
 	if (rc)
 		return rc;
 	*ret = t;
@@ -303,13 +350,14 @@ static int load(struct source *s, const struct server_info *info, struct span db
 int catalog_load(struct source *s, const struct server_info *info, struct span db,
 		 struct span table, struct arena *arena, struct catalog_table *ret, struct err *err)
 {
+	(void)info;
 	struct err why = {0};
-	int rc = load(s, info, db, table, arena, ret, &why);
+	int rc = load(s, db, table, arena, ret, &why);
 	/* The connection rests between tables: the server may have ended it. Once more. */
 	if (rc && why.kind == ERR_SOURCE_LOST && rc != -EINTR) {
 		rc = source_connect(s, &why);
 		if (!rc)
-			rc = load(s, info, db, table, arena, ret, &why);
+			rc = load(s, db, table, arena, ret, &why);
 	}
 	if (rc && err)
 		*err = why;
