@@ -227,6 +227,54 @@ int gtid_set_add(struct gtid_set *s, const struct gtid *g)
 	return gtid_set_add_interval(s, g->my.uuid, g->my.tag, gno, gno);
 }
 
+static int source_remove(struct source *e, uint64_t gno)
+{
+	size_t i = find_interval(e, gno);
+	if (i == e->n || e->intervals[i].first > gno)
+		return 0;
+	struct interval *at = &e->intervals[i];
+	if (at->first == gno && at->last == gno) {
+		memmove(at, at + 1, (e->n - i - 1) * sizeof(*at));
+		e->n--;
+	} else if (at->first == gno) {
+		at->first++;
+	} else if (at->last == gno) {
+		at->last--;
+	} else {
+		int rc = array_grow(&e->intervals, e->n, &e->cap, sizeof(*e->intervals));
+		if (rc < 0)
+			return rc;
+		at = &e->intervals[i];
+		memmove(at + 1, at, (e->n - i) * sizeof(*at));
+		at[0].last = gno - 1;
+		at[1].first = gno + 1;
+		e->n++;
+	}
+	return 0;
+}
+
+int gtid_set_remove(struct gtid_set *s, const struct gtid *g)
+{
+	bool found;
+	if (!gtid_set_has(s, g))
+		return 0;
+	s->recent = 0;
+	if (s->flavor == FLAVOR_MARIADB) {
+		size_t at = gtid_set_find_domain(s, g->maria.domain, &found);
+		s->n--;
+		memmove(s->domains + at, s->domains + at + 1, (s->n - at) * sizeof(*s->domains));
+		return 0;
+	}
+	size_t at = find_source(s, g->my.uuid, g->my.tag, &found);
+	int rc = source_remove(&s->sources[at], g->my.gno);
+	if (rc < 0 || s->sources[at].n > 0)
+		return rc;
+	free(s->sources[at].intervals);
+	s->n--;
+	memmove(s->sources + at, s->sources + at + 1, (s->n - at) * sizeof(*s->sources));
+	return 0;
+}
+
 bool gtid_set_has(const struct gtid_set *s, const struct gtid *g)
 {
 	bool found;

@@ -64,6 +64,8 @@ int gtid_set_parse(struct gtid_set *s, const char *text, struct err *err) MR_MUS
  * MariaDB: replaces the domain's entry. GTID_NONE is ignored. 0, -ENOMEM, or -EINVAL for
  * an id of the other flavour or with a number no server gives. */
 int gtid_set_add(struct gtid_set *s, const struct gtid *g) MR_MUST_CHECK;
+/* Takes an id out; MariaDB: its whole domain. 0 (also when it was not there) or -ENOMEM. */
+int gtid_set_remove(struct gtid_set *s, const struct gtid *g) MR_MUST_CHECK;
 bool gtid_set_has(const struct gtid_set *s, const struct gtid *g);
 /* MySQL: every id of sub is in s. MariaDB: each domain of sub is in s at or beyond it. */
 bool gtid_set_covers(const struct gtid_set *s, const struct gtid_set *sub);

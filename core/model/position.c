@@ -21,14 +21,22 @@ int position_copy(struct position *dst, const struct position *src)
 			return rc;
 		}
 	}
+	struct prepared_set prepared = {0};
+	if (prepared_copy(&prepared, &src->prepared) < 0) {
+		gtid_set_free(gtids);
+		return -ENOMEM;
+	}
 	gtid_set_free(dst->gtids);
+	prepared_clear(&dst->prepared);
 	*dst = *src;
 	dst->gtids = gtids;
+	dst->prepared = prepared;
 	return 0;
 }
 
 void position_clear(struct position *p)
 {
 	gtid_set_free(p->gtids);
+	prepared_clear(&p->prepared);
 	*p = (struct position){.flavor = p->flavor};
 }

@@ -8,20 +8,15 @@
 #define MR_MODEL_POSITION_H
 
 #include "common/base/clock.h"
+#include "core/model/binlog_pos.h"
 #include "core/model/gtid.h"
-
-enum { BINLOG_FILE_MAX = 256 };
-
-/* An offset in a binlog file. */
-struct binlog_pos {
-	char file[BINLOG_FILE_MAX]; /* "" when unknown: then the GTID set alone counts */
-	uint64_t pos;               /* bytes from the file's start */
-};
+#include "core/model/prepared.h"
 
 /*
  * How far inside the group after the position rows are already in the pipe. `rows`
  * counts row changes as the source wrote them, before any filter, rolled-back ones
- * included; `crc` runs over the bytes of their row images (IEEE CRC-32, in order).
+ * included; `crc` runs over the bytes of their row images (IEEE CRC-32, in order). Of an XA
+ * transaction it names the group that decides it (XA COMMIT), not the one with the rows.
  */
 struct partial {
 	bool set;
@@ -31,12 +26,16 @@ struct partial {
 	uint32_t crc;
 };
 
-/* The last group wholly acknowledged, and what of the next one is too. Owns `gtids`. */
+/*
+ * The last group wholly acknowledged, and what of the next one is too. Owns `gtids` and
+ * `prepared`.
+ */
 struct position {
 	enum flavor flavor;
 	struct binlog_pos at;
 	struct gtid_set *gtids; /* executed set; may be NULL when the source has no GTIDs */
 	struct partial partial;
+	struct prepared_set prepared; /* XA groups passed and not decided by then */
 	usec_t commit_time; /* of the last group, by the source's clock; 0: unknown */
 	bool before_start;  /* start: time - its first transaction has not been met yet */
 };
