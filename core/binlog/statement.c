@@ -184,9 +184,10 @@ static enum statement_kind classify_delete(struct lexer *l)
 	return STATEMENT_CHANGE;
 }
 
-static enum statement_kind classify_xa(struct lexer *l)
+static enum statement_kind classify_xa(struct lexer *l, struct span *ret_name)
 {
 	struct token t = next(l);
+	*ret_name = (struct span){l->p, (size_t)(l->end - l->p)};
 	if (is(&t, "START") || is(&t, "BEGIN"))
 		return STATEMENT_XA_START;
 	if (is(&t, "END"))
@@ -241,7 +242,7 @@ struct statement statement_classify(struct span text, bool backslash_escapes)
 		(void)next(&l); /* SAVEPOINT */
 		s.name = next(&l).text;
 	} else if (is(&t, "XA")) {
-		s.kind = classify_xa(&l);
+		s.kind = classify_xa(&l, &s.name);
 	} else if (is(&t, "CREATE")) {
 		s.kind = classify_create(&l);
 	} else if (is(&t, "DELETE")) {

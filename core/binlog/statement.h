@@ -22,8 +22,8 @@ enum statement_kind {
 	STATEMENT_RELEASE,     /* name */
 	STATEMENT_XA_START,
 	STATEMENT_XA_END,
-	STATEMENT_XA_COMMIT,
-	STATEMENT_XA_ROLLBACK,
+	STATEMENT_XA_COMMIT,   /* name: all behind the verb */
+	STATEMENT_XA_ROLLBACK, /* the same */
 	STATEMENT_DEFINITION,       /* CREATE, ALTER, DROP, …: no row change in the text */
 	STATEMENT_DEFINITION_OPENS, /* CREATE TABLE … START TRANSACTION: rows follow */
 	STATEMENT_CHANGE,  /* row changes, or what may cause them (SELECT f()) */
@@ -35,7 +35,7 @@ enum statement_kind {
 struct statement {
 	enum statement_kind kind;
 	struct span verb; /* its first word, as written */
-	struct span name; /* of a savepoint, with its quotes if it has any */
+	struct span name; /* of a savepoint, with its quotes if it has any; of XA: xid_parse() */
 };
 
 struct statement statement_classify(struct span text, bool backslash_escapes);

@@ -12,7 +12,8 @@
  *               Query CREATE … START TRANSACTION     -> INSIDE
  *               other Query                          -> OUTSIDE, the group's only statement
  *   STANDALONE  Query                                -> OUTSIDE
- *   INSIDE      XID, Query COMMIT or ROLLBACK, XA_PREPARE (one phase) -> OUTSIDE
+ *   INSIDE      XID, Query COMMIT or ROLLBACK, XA_PREPARE -> OUTSIDE
+ *   any         Query XA COMMIT, XA ROLLBACK         -> OUTSIDE
  */
 #include "core/binlog/stream_priv.h"
 
@@ -37,6 +38,9 @@ static const char *const step_names[] = {
 	[STEP_COMMIT] = "COMMIT",
 	[STEP_ROLLBACK] = "ROLLBACK",
 	[STEP_TORN] = "TORN",
+	[STEP_XA_PREPARE] = "XA_PREPARE",
+	[STEP_XA_COMMIT] = "XA_COMMIT",
+	[STEP_XA_ROLLBACK] = "XA_ROLLBACK",
 	[STEP_DDL] = "DDL",
 };
 
@@ -285,19 +289,35 @@ static int feed_gtid(struct stream *s, struct step *step, struct err *err)
 	return 0;
 }
 
-/* XA_PREPARE: byte 0 says whether it committed in one phase, then the XID. */
+/*
+ * XA_PREPARE, of both flavours:
+ *
+ *   1  0: prepared; 1: committed in one phase (MySQL)
+ *   4  format id
+ *   4  length of gtrid, n
+ *   4  length of bqual, m
+ *   n  gtrid
+ *   m  bqual
+ */
 static int feed_xa_prepare(struct stream *s, struct step *step, struct err *err)
 {
 	const struct event *e = &step->event;
+	struct cursor c = cursor_of(e->body.p, e->body.len);
 	if (s->state != INSIDE)
 		return stream_outside(err, e);
-	if (e->body.len == 0)
-		return stream_corrupt(err, e, "it is empty");
-	if (e->body.p[0] == 0)
-		return err_set(err, -ENOTSUP, ERR_XA_UNSUPPORTED,
-			       "XA PREPARE: whether these rows happen is decided later, by another "
-			       "transaction");
-	return stream_group_close(s, e, STEP_COMMIT, step, err);
+	bool one_phase = cursor_u8(&c) != 0;
+	struct xid x = {.format = cursor_le32(&c)};
+	uint32_t gtrid_len = cursor_le32(&c), bqual_len = cursor_le32(&c);
+	if (c.failed || gtrid_len == 0 || gtrid_len > XID_PART_MAX || bqual_len > XID_PART_MAX ||
+	    cursor_left(&c) < gtrid_len + bqual_len)
+		return stream_corrupt(err, e, "no transaction's name of a usable length");
+	x.gtrid_len = (uint8_t)gtrid_len;
+	x.bqual_len = (uint8_t)bqual_len;
+	memcpy(x.gtrid, cursor_take(&c, gtrid_len), gtrid_len);
+	if (bqual_len)
+		memcpy(x.bqual, cursor_take(&c, bqual_len), bqual_len);
+	s->xid = x;
+	return stream_group_close(s, e, one_phase ? STEP_COMMIT : STEP_XA_PREPARE, step, err);
 }
 
 /* INCIDENT: 2 bytes number, 1 byte length, message. */

@@ -10,6 +10,8 @@
  *
  *   BEGIN { SKIP | ROWS_QUERY | TABLE_MAP | ROWS | SAVEPOINT | UNDO | DDL }… COMMIT
  *   BEGIN { … }… ROLLBACK          the rows did not happen, the GTID did
+ *   BEGIN { … }… XA_PREPARE        whether the rows happen is decided by a later group
+ *   BEGIN XA_COMMIT, XA_ROLLBACK   that group; it has no rows of its own
  *   BEGIN { … }… TORN              the source crashed: neither rows nor GTID happened
  *   BEGIN DDL(ends_group)          a standalone statement
  *   DDL(ends_group)                the same of a source without GTID events
@@ -27,6 +29,7 @@
 
 #include "core/binlog/event.h"
 #include "core/model/position.h"
+#include "core/model/xid.h"
 
 enum step_kind {
 	STEP_SKIP,       /* nothing for us; step.event says what it was */
@@ -43,6 +46,9 @@ enum step_kind {
 	STEP_ROLLBACK,   /* ends the group: no row of it happened */
 	STEP_TORN,       /* ends the group, which the source lost in a crash: no row of it
 			    happened, and its GTID did not either (it will be used again) */
+	STEP_XA_PREPARE, /* ends the group: stream.xid's COMMIT or ROLLBACK decides its rows */
+	STEP_XA_COMMIT,  /* ends the group: the rows prepared under stream.xid happened */
+	STEP_XA_ROLLBACK, /* ends the group: they did not */
 	STEP_DDL,        /* step.text, step.db: a statement other than a row change */
 };
 
@@ -50,7 +56,7 @@ const char *step_kind_name(enum step_kind kind);
 
 struct step {
 	enum step_kind kind;
-	bool ends_group;     /* COMMIT, ROLLBACK, TORN; DDL that is a group of its own */
+	bool ends_group;     /* COMMIT, ROLLBACK, TORN, XA_…; DDL that is a group of its own */
 	bool artificial;     /* ROTATE: made by the dump, not in the file */
 	bool has_sql_mode;   /* DDL: sql_mode is known */
 	uint16_t collation;  /* DDL: id of the statement's character_set_client; 0: unknown */
@@ -82,6 +88,7 @@ struct stream {
 	struct binlog_pos at; /* end of the last event; exact outside groups */
 	bool in_group;
 	struct group group;
+	struct xid xid; /* of the last XA_… step */
 
 	/* The rest is stream.c's. */
 	uint8_t state;         /* enum group_state */
@@ -107,7 +114,6 @@ void stream_start(struct stream *s, const char *file, uint64_t pos);
  *   ERR_EVENT_UNSUPPORTED  it may carry rows and is of a type that we do not read
  *   ERR_EVENT_STATEMENT    a change logged as a statement
  *   ERR_EVENT_INCIDENT     the source says that it lost events
- *   ERR_XA_UNSUPPORTED     a prepared XA transaction or its commit
  *   ERR_SOURCE_POSITION    rows without the beginning of their group
  */
 int stream_feed(struct stream *s, const void *bytes, size_t len, struct step *ret, struct err *err)

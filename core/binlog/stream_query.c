@@ -66,7 +66,10 @@ static int feed_definition(struct stream *s, const struct query *q, const struct
 	return stream_group_close(s, &step->event, kind, step, err);
 }
 
-/* XA statements: the rows of a prepared transaction wait for another group's verdict. */
+/*
+ * XA statements. COMMIT and ROLLBACK decide about rows of an earlier group; as a group of
+ * its own, or, without GTID events, outside any.
+ */
 static int feed_xa(struct stream *s, const struct statement *st, struct step *step,
 		   struct err *err)
 {
@@ -80,13 +83,17 @@ static int feed_xa(struct stream *s, const struct statement *st, struct step *st
 		return 0;
 	case STATEMENT_XA_END:
 		return s->state == INSIDE ? 0 : stream_outside(err, &step->event);
-	case STATEMENT_XA_ROLLBACK:
+	default:
+		if (xid_parse(st->name, &s->xid) < 0)
+			return stream_corrupt(err, &step->event,
+					      "an XA transaction's name of a form that no server "
+					      "writes");
 		if (s->state == OUTSIDE)
 			stream_group_open(s, &step->event, step->pos, OPENED);
-		return stream_group_close(s, &step->event, STEP_ROLLBACK, step, err);
-	default:
-		return err_set(err, -ENOTSUP, ERR_XA_UNSUPPORTED,
-			       "XA COMMIT of a transaction that was prepared earlier");
+		return stream_group_close(
+			s, &step->event,
+			st->kind == STATEMENT_XA_COMMIT ? STEP_XA_COMMIT : STEP_XA_ROLLBACK, step,
+			err);
 	}
 }
 

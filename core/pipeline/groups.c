@@ -266,6 +266,12 @@ int groups_step(struct source_thread *t, const struct step *step, struct err *er
 	case STEP_ROLLBACK:
 	case STEP_TORN:
 		return end(t, step, false, err);
+	case STEP_XA_ROLLBACK:
+		return end(t, step, false, err);
+	case STEP_XA_PREPARE:
+	case STEP_XA_COMMIT:
+		return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED,
+			       "a prepared XA transaction, which is not read yet");
 	case STEP_DDL:
 		return ddl(t, step, err);
 	case STEP_ROTATE:

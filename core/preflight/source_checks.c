@@ -371,10 +371,10 @@ static void check_prepared(struct preflight *p, struct finding *f)
 	/* Who may not ask (XA_RECOVER_ADMIN) learns of them when they are decided. */
 	if (inspect_prepared(p->source, &n, xid, NULL) < 0 || n == 0)
 		return;
-	finding_note(f, PREFLIGHT_WARNING, ERR_XA_UNSUPPORTED,
+	finding_note(f, PREFLIGHT_WARNING, ERR_XA_UNKNOWN,
 		     "Commit or roll back what XA RECOVER shows before the task is started.",
-		     "%llu XA transaction%s prepared and not decided (%.60s): the task stops when "
-		     "one is committed",
+		     "%llu XA transaction%s prepared and not decided (%.60s): a task that starts "
+		     "behind the rows stops when one is committed",
 		     (unsigned long long)n, n == 1 ? " is" : "s are", xid);
 }
 

@@ -40,15 +40,10 @@ static void errors_name_the_thing(void **state)
 	expect_error("mariadb-10.11", "statement_load", ERR_EVENT_STATEMENT, "BEGIN_LOAD_QUERY");
 	expect_error("mariadb-10.11", "statement_ctas", ERR_EVENT_STATEMENT, "CREATE");
 	expect_error("mysql-8.0", "restarted", ERR_EVENT_STATEMENT, "MEMORY");
-	expect_error("mysql-5.7", "xa_two_phase", ERR_XA_UNSUPPORTED, "XA PREPARE");
-	expect_error("mariadb-11.8", "xa_rollback", ERR_XA_UNSUPPORTED, "XA PREPARE");
 	expect_error("mysql-9.7", "inside", ERR_SOURCE_POSITION, "WRITE_ROWS_V2");
 }
 
-/*
- * A dump from behind the prepared group: XA COMMIT is refused, XA ROLLBACK is a group
- * without rows.
- */
+/* A dump from behind the prepared group: its COMMIT or ROLLBACK is a group without rows. */
 static void behind_xa_prepare(void **state)
 {
 	(void)state;
@@ -68,17 +63,52 @@ static void behind_xa_prepare(void **state)
 				if (type == EVENT_XA_PREPARE) /* as if the dump began here */
 					f.stream.at.pos = load_le32(bytes.p + 13);
 			}
-			if (rollback) {
-				assert_int_equal(rc, 0);
-				assert_int_equal(f.step.kind, STEP_ROLLBACK);
-				assert_true(f.step.ends_group);
-			} else {
-				assert_int_equal(rc, -ENOTSUP);
-				assert_ptr_equal(f.err.kind, ERR_XA_UNSUPPORTED);
-			}
+			char xid[XID_TEXT_MAX];
+			xid_format(&f.stream.xid, xid);
+			assert_int_equal(rc, 0);
+			assert_int_equal(f.step.kind,
+					 rollback ? STEP_XA_ROLLBACK : STEP_XA_COMMIT);
+			assert_true(f.step.ends_group);
+			assert_string_equal(xid, rollback ? "X'6e6f',X'',1" : "X'74776f',X'',1");
 			feed_close(&f);
 		}
 	}
+}
+
+/* Names that no server writes, in both forms. */
+static void bad_xids(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *body;
+		size_t len;
+	} events[] = {
+#define BODY(text) {text, sizeof(text) - 1}
+		BODY("\0"),
+		BODY("\0\1\0\0\0\0\0\0\0\0\0\0\0"), /* no gtrid */
+		BODY("\0\1\0\0\0\2\0\0\0\0\0\0\0x"), /* too short */
+		BODY("\0\1\0\0\0\1\0\0\0\xff\xff\xff\xffx"),
+		BODY("\0\1\0\0\0\101\0\0\0\0\0\0\0"
+		     "0123456789012345678901234567890123456789012345678901234567890123456789"),
+	};
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		struct feed f = feed_open("mysql-8.0", "middle");
+		feed_until(&f, STEP_ROWS);
+		uint32_t pos = (uint32_t)(f.stream.at.pos + EVENT_HEADER_LEN + events[i].len +
+					  EVENT_CRC_LEN);
+		assert_int_equal(feed_made(&f, EVENT_XA_PREPARE, 0, pos, events[i].body,
+					   events[i].len),
+				 -EBADMSG);
+		assert_ptr_equal(f.err.kind, ERR_EVENT_CORRUPT);
+		feed_close(&f);
+	}
+	static const char text[] = "\1\0\0\0\0\0\0\0\0\0\0\0\0\0XA COMMIT 'x' ONE PHASE";
+	struct feed f = feed_open("mysql-8.0", "middle");
+	feed_until(&f, STEP_COMMIT);
+	uint32_t pos = (uint32_t)(f.stream.at.pos + EVENT_HEADER_LEN + sizeof(text) - 1 +
+				  EVENT_CRC_LEN);
+	assert_int_equal(feed_made(&f, EVENT_QUERY, 0, pos, text, sizeof(text) - 1), -EBADMSG);
+	feed_close(&f);
 }
 
 static void incident(void **state)
@@ -280,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_name_the_thing),
 		cmocka_unit_test(behind_xa_prepare),
+		cmocka_unit_test(bad_xids),
 		cmocka_unit_test(incident),
 		cmocka_unit_test(other_types),
 		cmocka_unit_test(outside_groups),

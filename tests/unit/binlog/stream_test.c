@@ -34,7 +34,8 @@ static const struct {
 	       "TABLE_MAP ROWS TABLE_MAP ROWS UNDO(S1) TABLE_MAP ROWS COMMIT! "},
 	{"undone", MYSQL, START "BEGIN TABLE_MAP ROWS SAVEPOINT(s1) TABLE_MAP ROWS COMMIT! "},
 	{"xa", ALL, START GROUP},
-	{"xa_two_phase", ALL, START "BEGIN TABLE_MAP ROWS ERROR xa_unsupported "},
+	{"xa_two_phase", ALL, START "BEGIN TABLE_MAP ROWS XA_PREPARE! BEGIN XA_COMMIT! "},
+	{"xa_rollback", ALL, START "BEGIN TABLE_MAP ROWS XA_PREPARE! BEGIN XA_ROLLBACK! "},
 	{"ctas", MARIA | S97, START "BEGIN DDL TABLE_MAP ROWS COMMIT! "},
 	{"ddl", ALL,
 	 START DDL GROUP DDL DDL DDL DDL DDL DDL DDL DDL DDL DDL DDL DDL DDL DDL DDL DDL DDL},
@@ -425,7 +426,8 @@ static void groups_without_gtid_events(void **state)
 		{TEXT("COMMIT"), STEP_COMMIT, true},
 		{TEXT("XA START X'78',X'',1"), STEP_BEGIN, false},
 		{TEXT("ROLLBACK"), STEP_ROLLBACK, true},
-		{TEXT("XA ROLLBACK X'78',X'',1"), STEP_ROLLBACK, true},
+		{TEXT("XA ROLLBACK X'78',X'',1"), STEP_XA_ROLLBACK, true},
+		{TEXT("XA COMMIT X'78',X'',1"), STEP_XA_COMMIT, true},
 		{TEXT("DROP TABLE t"), STEP_DDL, true},
 	};
 	struct feed f = feed_open("mysql-5.7", "middle");
