@@ -8,7 +8,7 @@
  *
  * Runs on the thread that calls; logs nothing, reads no clock.
  */
-#include "core/envelope/envelope_priv.h"
+#include "core/envelope/dialect.h"
 
 #include "common/base/json.h"
 #include "common/contract/errors.h"
@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #define NEW_KEY_HEADER "__debezium.newkey"
+#define UNAVAILABLE "__debezium_unavailable_value"
 #define OLD_KEY_HEADER "__debezium.oldkey"
 
 /* One message to be written. */
@@ -121,40 +122,6 @@ static int put_message(struct envelope *e, const struct row *row, const struct m
 	return rc < 0 ? sink->why(sink, err) : 0;
 }
 
-static bool value_equal(const struct value *a, const struct value *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	switch ((enum value_kind)a->kind) {
-	case VALUE_ABSENT:
-	case VALUE_NULL:
-		return true;
-	case VALUE_FLOAT:
-		return memcmp(&a->f, &b->f, sizeof(a->f)) == 0;
-	case VALUE_INT:
-	case VALUE_UINT:
-	case VALUE_YEAR:
-	case VALUE_DOUBLE:
-	case VALUE_DECIMAL:
-	case VALUE_ENUM:
-	case VALUE_SET:
-	case VALUE_BIT:
-	case VALUE_DATE:
-	case VALUE_TIME:
-	case VALUE_DATETIME:
-	case VALUE_TIMESTAMP:
-		return a->u == b->u;
-	case VALUE_DECIMAL_TEXT:
-	case VALUE_STRING:
-	case VALUE_BYTES:
-	case VALUE_JSON:
-	case VALUE_GEOMETRY:
-	case VALUE_VECTOR:
-		break;
-	}
-	return a->len == b->len && (a->len == 0 || memcmp(a->p, b->p, a->len) == 0);
-}
-
 /* By bytes: 'a' to 'A' is a change of the key, whatever the collation says. */
 static bool key_changed(const struct envelope_table *t, const struct row *row)
 {
@@ -227,28 +194,9 @@ static int put_key_change(struct envelope *e, const struct row *row, struct enve
 	return rc < 0 ? rc : put_message(e, row, &created, RECORD_ROW_END, sink, err);
 }
 
-static bool row_fits(const struct envelope *e, const struct row *row)
+static int put_row(struct envelope *e, const struct row *row, struct envelope_sink *sink,
+		   struct err *err)
 {
-	if (!e->event || row->table->ncolumns != e->table->nvalues)
-		return false;
-	switch (row->op) {
-	case ROW_INSERT:
-	case ROW_SNAPSHOT:
-		return row->after;
-	case ROW_UPDATE:
-		return row->before && row->after;
-	case ROW_DELETE:
-		return row->before;
-	}
-	return false;
-}
-
-int envelope_row(struct envelope *e, const struct row *row, struct envelope_sink *sink,
-		 struct err *err)
-{
-	if (!row_fits(e, row))
-		return err_set(err, -EINVAL, ERR_INTERNAL,
-			       "a row that is not of the envelope's event");
 	if (__builtin_expect((row->op == ROW_SNAPSHOT) != e->snapshot, 0)) {
 		int rc = event_share(e, row->op == ROW_SNAPSHOT, err);
 		if (rc < 0)
@@ -278,3 +226,40 @@ int envelope_row(struct envelope *e, const struct row *row, struct envelope_sink
 	}
 	return put_message(e, row, &m, RECORD_ROW_END, sink, err);
 }
+
+static int begin_event(struct envelope *e, struct err *err)
+{
+	return event_share(e, false, err);
+}
+
+/*
+ * Debezium knows columns that are not in the row image under NOBLOB only: BLOB and TEXT
+ * get its placeholder, JSON and geometries are null. Where any other is absent (MINIMAL)
+ * it stops. Lossless, what is absent is left out instead.
+ */
+static enum absent_form absent(const struct envelope *e, const struct column *c,
+			       const char **ret_text)
+{
+	switch ((enum column_type)c->type) {
+	case COLUMN_TINY_BLOB:
+	case COLUMN_MEDIUM_BLOB:
+	case COLUMN_LONG_BLOB:
+	case COLUMN_BLOB:
+	case COLUMN_BLOB_COMPRESSED:
+		*ret_text = UNAVAILABLE;
+		return ABSENT_PLACEHOLDER;
+	default:
+		break;
+	}
+	if (e->options.compat != ENVELOPE_EXACT)
+		return ABSENT_OMITTED;
+	return c->type == COLUMN_JSON || c->type == COLUMN_GEOMETRY ? ABSENT_NULL : ABSENT_REFUSED;
+}
+
+const struct dialect dialect_debezium = {
+    .name = "debezium",
+    .writer = writer_find,
+    .absent = absent,
+    .event_begin = begin_event,
+    .row = put_row,
+};

@@ -1,9 +1,10 @@
 /*
- * envelope.c - see envelope.h: opening and closing; the options.
+ * envelope.c - see envelope.h: opening and closing; the options; events, rows and groups,
+ * as far as they are every dialect's.
  *
- * Plans are plan.c's, messages debezium.c's.
+ * Plans are plan.c's, messages the dialects'.
  */
-#include "core/envelope/envelope_priv.h"
+#include "core/envelope/dialect.h"
 
 #include "common/base/json.h"
 #include "common/contract/errors.h"
@@ -79,7 +80,19 @@ static int open_in(struct envelope *e, const struct envelope_options *o, struct 
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for an envelope");
 	e->name_json = (struct span){(const uint8_t *)quoted, e->shared.len};
 	buf_clear(&e->shared);
-	return o->key == ENVELOPE_KEY_COLUMNS ? rules_parse(e, err) : 0;
+	int rc = o->key == ENVELOPE_KEY_COLUMNS ? rules_parse(e, err) : 0;
+	if (rc == 0 && e->dialect->open)
+		rc = e->dialect->open(e, err);
+	return rc;
+}
+
+static const struct dialect *dialect_of(enum envelope_format format)
+{
+	switch (format) {
+	case ENVELOPE_DEBEZIUM:
+		break;
+	}
+	return &dialect_debezium;
 }
 
 int envelope_open(const struct envelope_options *o, struct envelope **ret, struct err *err)
@@ -89,6 +102,7 @@ int envelope_open(const struct envelope_options *o, struct envelope **ret, struc
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for an envelope");
 	arena_init(&e->arena);
 	buf_init(&e->shared);
+	e->dialect = dialect_of(o->format);
 	int rc = open_in(e, o, err);
 	if (rc < 0) {
 		envelope_close(e);
@@ -102,7 +116,71 @@ void envelope_close(struct envelope *e)
 {
 	if (!e)
 		return;
+	if (e->dialect->close)
+		e->dialect->close(e);
 	buf_free(&e->shared);
 	arena_free(&e->arena);
 	free(e);
+}
+
+int envelope_group_begin(struct envelope *e, const struct row_group *group, struct err *err)
+{
+	envelope_group_drop(e);
+	e->group = group;
+	return e->dialect->group_begin ? e->dialect->group_begin(e, err) : 0;
+}
+
+int envelope_group_end(struct envelope *e, struct envelope_sink *sink, struct err *err)
+{
+	int rc = e->dialect->group_end ? e->dialect->group_end(e, sink, err) : 0;
+	e->group = NULL;
+	return rc;
+}
+
+int envelope_settle(struct envelope *e, struct envelope_sink *sink, struct err *err)
+{
+	return e->dialect->settle ? e->dialect->settle(e, sink, err) : 0;
+}
+
+void envelope_group_drop(struct envelope *e)
+{
+	if (e->dialect->drop)
+		e->dialect->drop(e);
+	e->group = NULL;
+}
+
+int envelope_event_begin(struct envelope *e, struct envelope_table *t,
+			 const struct row_event *event, struct err *err)
+{
+	e->table = t;
+	e->event = event;
+	int rc = e->dialect->event_begin(e, err);
+	if (rc < 0)
+		e->event = NULL;
+	return rc;
+}
+
+static bool row_fits(const struct envelope *e, const struct row *row)
+{
+	if (!e->event || row->table->ncolumns != e->table->nvalues)
+		return false;
+	switch (row->op) {
+	case ROW_INSERT:
+	case ROW_SNAPSHOT:
+		return row->after;
+	case ROW_UPDATE:
+		return row->before && row->after;
+	case ROW_DELETE:
+		return row->before;
+	}
+	return false;
+}
+
+int envelope_row(struct envelope *e, const struct row *row, struct envelope_sink *sink,
+		 struct err *err)
+{
+	if (!row_fits(e, row))
+		return err_set(err, -EINVAL, ERR_INTERNAL,
+			       "a row that is not of the envelope's event");
+	return e->dialect->row(e, row, sink, err);
 }

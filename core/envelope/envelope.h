@@ -12,8 +12,10 @@
  *
  *   envelope_open                      once a task
  *     envelope_table_open              once a table definition: compiles its plan
+ *     envelope_group_begin             once a group (transaction), before its first row
  *       envelope_event_begin           once a rows event: what its rows share
  *         envelope_row                 once a row change
+ *     envelope_group_end               when the group has no more rows
  */
 #ifndef MR_ENVELOPE_ENVELOPE_H
 #define MR_ENVELOPE_ENVELOPE_H
@@ -109,6 +111,21 @@ int envelope_table_open(struct envelope *e, const struct table *table, struct en
 			struct err *err) MR_MUST_CHECK;
 /* Not while it is the table of the current event, unless no row of it follows. */
 void envelope_table_close(struct envelope_table *t);
+
+/*
+ * The events that follow are of this group, borrowed until envelope_group_end(). A dialect
+ * may keep the newest message begun in the sink, to change it by what comes next: nothing
+ * else may use the sink then. Without a group (snapshots, tests) nothing is kept.
+ */
+int envelope_group_begin(struct envelope *e, const struct row_group *group,
+			 struct err *err) MR_MUST_CHECK;
+/* The group has no more rows: what was kept goes out. */
+int envelope_group_end(struct envelope *e, struct envelope_sink *sink,
+		       struct err *err) MR_MUST_CHECK;
+/* What was kept goes out, more rows may follow: before another's message in the sink. */
+int envelope_settle(struct envelope *e, struct envelope_sink *sink, struct err *err) MR_MUST_CHECK;
+/* The group was broken off: what was kept is forgotten. Fine between groups. */
+void envelope_group_drop(struct envelope *e);
 
 /*
  * The rows that follow are of this table and event, which are borrowed until the next

@@ -2,14 +2,15 @@
  * envelope_priv.h - what the files of this folder share: the envelope, the plan of a
  * table, the writers of values. For users of the envelope: envelope.h.
  *
- * envelope.c    open and close
+ * dialect.h     what a format is made of
+ * envelope.c    open and close, dispatch
  * plan.c        struct table -> struct envelope_table
  * value.c       the writer for a column and a kind of value; numbers, text, bytes
  * decimal.c     its writers for DECIMAL
  * temporal.c    its writers for dates and times
  * image.c       row image and key -> JSON objects
  * event.c       rows event -> what its messages share
- * debezium.c    row -> messages
+ * debezium.c    row -> messages of format debezium
  */
 #ifndef MR_ENVELOPE_ENVELOPE_PRIV_H
 #define MR_ENVELOPE_ENVELOPE_PRIV_H
@@ -18,6 +19,7 @@
 #include "core/envelope/envelope.h"
 
 struct plan_column;
+struct dialect;
 
 /* Why a value could not be written. */
 enum put_status {
@@ -66,6 +68,7 @@ struct plan_column {
 	const struct span *labels; /* ENUM: quoted; SET: escaped, without quotes */
 	struct span placeholder;
 	const struct envelope_options *options;
+	const struct dialect *dialect;
 	struct column column; /* as given, but for its spans: name and charset_name only */
 };
 
@@ -84,6 +87,7 @@ struct envelope_table {
 	struct span fixed_key; /* keys table and database; empty otherwise */
 	bool has_key;
 	bool tombstones;
+	void *own; /* the dialect's; in the arena */
 };
 
 /* An entry of envelope_options.key_columns. */
@@ -99,6 +103,9 @@ struct envelope {
 	struct span name_json;
 	uint32_t nrules;
 	struct key_rule *rules;
+	const struct dialect *dialect;
+	void *own;                    /* the dialect's */
+	const struct row_group *group; /* NULL: between groups */
 
 	/*
 	 * The current event. `shared` holds what each value of its rows ends in, but for
@@ -120,7 +127,7 @@ static inline void put_span(struct buf *b, struct span s)
 	buf_put(b, s.p, s.len);
 }
 
-/* Fills `shared` for the current event. 0 or -ENOMEM, then there is no current event. */
+/* debezium: fills `shared` for the current event. 0 or -ENOMEM, then there is no current event. */
 int event_share(struct envelope *e, bool snapshot, struct err *err);
 
 /* A row image as an object. Not PUT_OK: *ret_at is the column that has no form. */
@@ -133,11 +140,15 @@ enum put_status image_put(struct buf *b, const struct envelope_table *t, const s
 enum put_status image_put_key(struct buf *b, const struct envelope_table *t,
 			      const struct value *values, const struct value *other,
 			      const struct plan_column **ret_at);
+/* `,"name":` and the value, for objects that a dialect makes itself; not for an absent one. */
+enum put_status image_put_member(struct buf *b, const struct plan_column *c, const struct value *v);
+/* Are two values the same bytes? */
+bool value_equal(const struct value *a, const struct value *b);
 /* Makes the error of a row that failed so: -EBADMSG. */
 int image_fail(const struct envelope *e, uint32_t index, enum put_status status,
 	       const struct plan_column *c, struct err *err) __attribute__((cold));
 
-/* The writer for values of this kind in this column; NULL: it cannot have any. */
+/* debezium's writer for values of this kind in this column; NULL: it cannot have any. */
 put_value *writer_find(const struct plan_column *c, uint8_t kind);
 /* The kind that the column's values have as a rule. */
 enum value_kind writer_kind(const struct column *c);

@@ -1,5 +1,6 @@
 /*
- * event.c - what the messages of one rows event share: the "source" block, the times.
+ * event.c - what the messages of one rows event share in format debezium: the "source"
+ * block, the times.
  *
  * Written once an event, into the envelope's own buffer, and copied into each message; the
  * order of members is that of Debezium 3's MySQL and MariaDB connectors, which have the
@@ -105,12 +106,4 @@ int event_share(struct envelope *e, bool snapshot, struct err *err)
 		return 0;
 	e->event = NULL;
 	return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for what an event's messages share");
-}
-
-int envelope_event_begin(struct envelope *e, struct envelope_table *t,
-			 const struct row_event *event, struct err *err)
-{
-	e->table = t;
-	e->event = event;
-	return event_share(e, false, err);
 }

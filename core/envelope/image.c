@@ -4,7 +4,7 @@
  * The hot path: for each column its name, then its value by the writer that the plan
  * chose. Nothing is allocated. Pure.
  */
-#include "core/envelope/envelope_priv.h"
+#include "core/envelope/dialect.h"
 
 #include "common/contract/errors.h"
 
@@ -30,7 +30,7 @@ static inline void put_head(struct buf *b, const struct plan_column *c)
 static __attribute__((noinline)) enum put_status
 put_unexpected(struct buf *b, const struct plan_column *c, const struct value *v)
 {
-	put_value *put = writer_find(c, v->kind);
+	put_value *put = c->dialect->writer(c, v->kind);
 	return put ? put(b, c, v) : PUT_BAD_KIND;
 }
 
@@ -127,6 +127,46 @@ enum put_status image_put_key(struct buf *b, const struct envelope_table *t,
 	}
 	close_object(b, start);
 	return PUT_OK;
+}
+
+enum put_status image_put_member(struct buf *b, const struct plan_column *c, const struct value *v)
+{
+	put_head(b, c);
+	return put_present(b, c, v);
+}
+
+bool value_equal(const struct value *a, const struct value *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch ((enum value_kind)a->kind) {
+	case VALUE_ABSENT:
+	case VALUE_NULL:
+		return true;
+	case VALUE_FLOAT:
+		return memcmp(&a->f, &b->f, sizeof(a->f)) == 0;
+	case VALUE_INT:
+	case VALUE_UINT:
+	case VALUE_YEAR:
+	case VALUE_DOUBLE:
+	case VALUE_DECIMAL:
+	case VALUE_ENUM:
+	case VALUE_SET:
+	case VALUE_BIT:
+	case VALUE_DATE:
+	case VALUE_TIME:
+	case VALUE_DATETIME:
+	case VALUE_TIMESTAMP:
+		return a->u == b->u;
+	case VALUE_DECIMAL_TEXT:
+	case VALUE_STRING:
+	case VALUE_BYTES:
+	case VALUE_JSON:
+	case VALUE_GEOMETRY:
+	case VALUE_VECTOR:
+		break;
+	}
+	return a->len == b->len && (a->len == 0 || memcmp(a->p, b->p, a->len) == 0);
 }
 
 static const char *status_text(enum put_status status)

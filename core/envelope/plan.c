@@ -5,7 +5,7 @@
  * What a plan holds is copied, so that the definition may go away. Everything that can be
  * wrong with a table is found here, not while its rows are written. Pure.
  */
-#include "core/envelope/envelope_priv.h"
+#include "core/envelope/dialect.h"
 
 #include "common/base/json.h"
 #include "common/contract/errors.h"
@@ -13,11 +13,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define UNAVAILABLE "__debezium_unavailable_value"
-
 /* What is needed while a plan is made. */
 struct maker {
-	const struct envelope *e;
+	struct envelope *e;
 	const struct table *table;
 	struct envelope_table *t;
 	struct buf text; /* scratch */
@@ -107,42 +105,16 @@ static int make_head(struct maker *m, struct plan_column *p)
 	return 0;
 }
 
-/* The types that binlog_row_image=NOBLOB leaves out where it can. */
-static bool is_blob(const struct column *c)
-{
-	switch ((enum column_type)c->type) {
-	case COLUMN_TINY_BLOB:
-	case COLUMN_MEDIUM_BLOB:
-	case COLUMN_LONG_BLOB:
-	case COLUMN_BLOB:
-	case COLUMN_BLOB_COMPRESSED:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/*
- * Debezium knows columns that are not in the row image under NOBLOB only: BLOB and TEXT
- * get its placeholder, JSON and geometries are null. Where any other is absent (MINIMAL)
- * it stops. Lossless, what is absent is left out instead.
- */
 static int make_absent(struct maker *m, struct plan_column *p, const struct column *c)
 {
-	bool exact = m->e->options.compat == ENVELOPE_EXACT;
-	if (is_blob(c)) {
-		struct value v = {.kind = p->kind, .len = sizeof(UNAVAILABLE) - 1};
-		v.p = (const uint8_t *)UNAVAILABLE;
-		p->absent = ABSENT_PLACEHOLDER;
-		p->put(&m->text, p, &v);
-		return take_text(m, &p->placeholder);
-	}
-	if (exact)
-		p->absent = c->type == COLUMN_JSON || c->type == COLUMN_GEOMETRY ? ABSENT_NULL
-										 : ABSENT_REFUSED;
-	else
-		p->absent = ABSENT_OMITTED;
-	return 0;
+	const char *text = NULL;
+	p->absent = m->e->dialect->absent(m->e, c, &text);
+	if (!text)
+		return 0;
+	struct value v = {.kind = p->kind, .len = (uint32_t)strlen(text)};
+	v.p = (const uint8_t *)text;
+	p->put(&m->text, p, &v);
+	return take_text(m, &p->placeholder);
 }
 
 static int refuse_column(struct maker *m, const struct plan_column *p)
@@ -180,6 +152,7 @@ static int make_column(struct maker *m, uint32_t index, struct plan_column *p)
 	p->index = index;
 	p->nullable = c->nullable;
 	p->options = &m->e->options;
+	p->dialect = m->e->dialect;
 	p->column = *c;
 	p->column.labels = NULL;
 	p->column.column_type = (struct span){NULL, 0};
@@ -196,7 +169,7 @@ static int make_column(struct maker *m, uint32_t index, struct plan_column *p)
 	if (rc < 0)
 		return rc;
 	p->kind = (uint8_t)writer_kind(c);
-	p->put = writer_find(p, p->kind);
+	p->put = p->dialect->writer(p, p->kind);
 	if (!p->put)
 		return refuse_column(m, p);
 	return make_absent(m, p, c);
@@ -346,6 +319,8 @@ static int make_table(struct maker *m)
 		rc = make_columns(m);
 	if (rc == 0)
 		rc = make_key(m);
+	if (rc == 0 && m->e->dialect->table_open)
+		rc = m->e->dialect->table_open(m->e, m->table, t, m->err);
 	return rc;
 }
 

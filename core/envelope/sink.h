@@ -6,7 +6,9 @@
  * that order, and calls end(). So the bytes are written once, where the pipe sends them
  * from. All calls come from the thread that calls the envelope.
  *
- * A message exists only after end() returned 0. When a row fails in the middle of a
+ * A message may stay begun while further rows are on their way: what the sink knows about
+ * it besides its bytes (row, topic) is as it was at begin(). A message exists only after
+ * end() returned 0. When a row fails in the middle of a
  * message, end() is not called for it: the sink drops what it has begun, at the latest at
  * the next begin(). A row makes up to three messages; the last carries RECORD_ROW_END. A
  * row whose values have no form fails before its first end(); only where the sink itself

@@ -15,6 +15,22 @@ enum row_op {
 	ROW_SNAPSHOT, /* read by a snapshot, not from the binlog */
 };
 
+/*
+ * What all rows of one group share, known before its first row is published: a group is
+ * published only when it is decided. Borrowed for the group.
+ */
+struct row_group {
+	const struct gtid *gtid;
+	const char *gtid_text; /* "" when the source has none */
+	const struct binlog_pos *start;
+	uint64_t xid; /* the storage engine's number, when has_xid: not of MyISAM's, DDL's */
+	bool has_xid;
+	uint64_t thread_id; /* of the session, when has_thread */
+	bool has_thread;
+	uint32_t server_id; /* that wrote it first */
+	usec_t commit_time; /* 0: not logged */
+};
+
 /* What all rows of one rows event share. Borrowed for the event. */
 struct row_event {
 	enum flavor flavor;
