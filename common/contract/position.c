@@ -83,12 +83,17 @@ int position_doc_init(struct position_doc *d)
 	return -ENOMEM;
 }
 
+void position_prepared_clear(struct position_prepared *p)
+{
+	clear_members(p, prepared_members, COUNT(prepared_members));
+}
+
 void position_doc_clear(struct position_doc *d)
 {
 	clear_members(d, members, COUNT(members));
 	clear_members(d, partial_members, COUNT(partial_members));
 	for (size_t i = 0; i < d->nprepared; i++)
-		clear_members(&d->prepared[i], prepared_members, COUNT(prepared_members));
+		position_prepared_clear(&d->prepared[i]);
 	free(d->prepared);
 	free(d->snapshot);
 	*d = (struct position_doc){0};

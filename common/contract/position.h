@@ -20,12 +20,15 @@ enum {
 
 /* An XA group that is prepared and not yet decided. */
 struct position_prepared {
-	char *xid;
-	char *gtid;
-	char *before; /* the GTID position in front of it */
-	char *file;
+	char *xid;  /* X'gtrid',X'bqual',format */
+	char *gtid; /* of the group with its rows; "" when that has none */
+	char *before; /* the GTID position in front of it; "" where it is not needed */
+	char *file;   /* of the group's first event */
 	uint64_t pos;
 };
+
+/* Frees its strings. */
+void position_prepared_clear(struct position_prepared *p);
 
 /* Owns its strings; never NULL after position_doc_parse() or position_doc_init(). */
 struct position_doc {

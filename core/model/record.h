@@ -6,7 +6,7 @@
  * the oldest is acknowledged. So one bound in bytes covers queued and in flight.
  *
  * Only decided rows are here: a group is handed over after its terminator is known.
- * Order: [FILE] GROUP MESSAGE… MARK. A group without messages is a MARK alone.
+ * Order: GROUP MESSAGE… [XA] MARK. A group without messages is a MARK alone, or behind XA.
  */
 #ifndef MR_MODEL_RECORD_H
 #define MR_MODEL_RECORD_H
@@ -17,6 +17,7 @@ enum record_kind {
 	RECORD_MESSAGE, /* for the pipe: key, headers and value follow */
 	RECORD_GROUP,   /* a group begins: struct record_group follows */
 	RECORD_MARK,    /* a group is complete: struct record_mark follows */
+	RECORD_XA,      /* what the MARK behind it does to the prepared: struct record_xa follows */
 };
 
 enum {
@@ -55,6 +56,12 @@ struct record_mark {
 	bool between;      /* no group ended: the stream has moved on to another file */
 };
 
+/* The group was an XA PREPARE, or decided about one. */
+struct record_xa {
+	struct prepared *entry; /* the record's reference, until it is released */
+	bool decided;           /* it leaves the position; else it enters */
+};
+
 static inline const uint8_t *record_key(const struct record *r)
 {
 	return r->flags & RECORD_OUTSIDE ? r->outside : (const uint8_t *)(r + 1);
@@ -79,6 +86,11 @@ static inline const struct record_group *record_as_group(const struct record *r)
 static inline const struct record_mark *record_as_mark(const struct record *r)
 {
 	return (const struct record_mark *)(r + 1);
+}
+
+static inline struct record_xa *record_as_xa(struct record *r)
+{
+	return (struct record_xa *)(r + 1);
 }
 
 #endif

@@ -193,6 +193,8 @@ void deliver_drop(struct deliver *d, const struct record *failed, struct capture
 	for (struct record *r; (r = ring_oldest(d->ring)); ring_release(d->ring)) {
 		if (r->kind == RECORD_GROUP) {
 			group = *record_as_group(r);
+		} else if (r->kind == RECORD_XA) {
+			prepared_unref(record_as_xa(r)->entry);
 		} else if (r->kind == RECORD_MESSAGE) {
 			if (r == failed) {
 				where->at = group.start;

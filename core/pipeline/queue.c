@@ -168,6 +168,15 @@ int queue_put_group(struct queue *q, const struct record_group *g)
 	return put(q, RECORD_GROUP, g, sizeof(*g));
 }
 
+int queue_put_xa(struct queue *q, struct prepared *entry, bool decided)
+{
+	const struct record_xa xa = {.entry = entry, .decided = decided};
+	int rc = put(q, RECORD_XA, &xa, sizeof(xa));
+	if (rc < 0)
+		prepared_unref(entry);
+	return rc;
+}
+
 int queue_put_mark(struct queue *q, const struct record_mark *m)
 {
 	int rc = put(q, RECORD_MARK, m, sizeof(*m));

@@ -42,6 +42,8 @@ void queue_init(struct queue *q, struct ring *ring);
 void queue_fini(struct queue *q);
 /* A group whose first message follows. 0 or -ECANCELED when the ring is closed. */
 int queue_put_group(struct queue *q, const struct record_group *g) MR_MUST_CHECK;
+/* In front of the mark: takes the reference, also on failure. */
+int queue_put_xa(struct queue *q, struct prepared *entry, bool decided) MR_MUST_CHECK;
 /* A group is complete; published at once. */
 int queue_put_mark(struct queue *q, const struct record_mark *m) MR_MUST_CHECK;
 /* Lets the pipe's thread see what was written so far. */

@@ -31,6 +31,7 @@ int ledger_init(struct ledger *l, const struct position *start)
 void ledger_free(struct ledger *l)
 {
 	position_clear(&l->safe);
+	prepared_unref(l->xa.entry);
 }
 
 static uint64_t record_bytes(const struct record *r)
@@ -113,14 +114,31 @@ static bool apply_message(struct ledger *l, const struct record *r)
 	return true;
 }
 
+/* Takes over the record's reference; it counts with the MARK behind. */
+static void apply_xa(struct ledger *l, struct record_xa *xa)
+{
+	prepared_unref(l->xa.entry);
+	l->xa = *xa;
+	xa->entry = NULL;
+}
+
 static int apply_mark(struct ledger *l, const struct record_mark *m)
 {
+	if (l->xa.entry && !l->xa.decided && prepared_reserve(&l->safe.prepared) < 0)
+		return -ENOMEM;
 	if (l->safe.gtids) {
 		int rc = gtid_set_add(l->safe.gtids, &m->gtid);
 		if (rc < 0)
 			return rc;
 	}
 	/* Nothing fails from here on. */
+	if (l->xa.entry && l->xa.decided) {
+		prepared_remove(&l->safe.prepared, &l->xa.entry->xid);
+		prepared_unref(l->xa.entry);
+	} else if (l->xa.entry) {
+		prepared_add(&l->safe.prepared, l->xa.entry);
+	}
+	l->xa.entry = NULL;
 	l->safe.at = m->end;
 	l->safe.commit_time = m->commit_time;
 	l->safe.before_start = m->before_start;
@@ -150,6 +168,8 @@ int ledger_advance(struct ledger *l, struct ring *ring)
 			}
 		} else if (r->kind == RECORD_GROUP) {
 			apply_group(l, record_as_group(r));
+		} else if (r->kind == RECORD_XA) {
+			apply_xa(l, record_as_xa(r));
 		} else if (r->kind == RECORD_MARK) {
 			rc = apply_mark(l, record_as_mark(r));
 			if (rc < 0)

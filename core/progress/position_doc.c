@@ -24,6 +24,38 @@ static int set_gtids(const struct position *p, struct position_doc *d)
 	return rc;
 }
 
+static void clear_prepared(struct position_doc *d)
+{
+	for (size_t i = 0; i < d->nprepared; i++)
+		position_prepared_clear(&d->prepared[i]);
+	free(d->prepared);
+	d->prepared = NULL;
+	d->nprepared = 0;
+}
+
+static int set_prepared(const struct position *p, struct position_doc *d)
+{
+	clear_prepared(d);
+	if (p->prepared.n == 0)
+		return 0;
+	d->prepared = calloc(p->prepared.n, sizeof(*d->prepared));
+	if (!d->prepared)
+		return -ENOMEM;
+	while (d->nprepared < p->prepared.n) {
+		const struct prepared *from = p->prepared.list[d->nprepared];
+		struct position_prepared *to = &d->prepared[d->nprepared++];
+		char xid[XID_TEXT_MAX], gtid[GTID_TEXT_MAX];
+		xid_format(&from->xid, xid);
+		gtid_format(&from->gtid, gtid);
+		if (position_doc_set(&to->xid, xid) < 0 || position_doc_set(&to->gtid, gtid) < 0 ||
+		    position_doc_set(&to->before, from->before) < 0 ||
+		    position_doc_set(&to->file, from->start.file) < 0)
+			return -ENOMEM;
+		to->pos = from->start.pos;
+	}
+	return 0;
+}
+
 int position_to_doc(const struct position *p, uint64_t revision, struct position_doc *d,
 		    struct err *err)
 {
@@ -33,6 +65,7 @@ int position_to_doc(const struct position *p, uint64_t revision, struct position
 		gtid_format(&part->gtid, gtid);
 	if (position_doc_set(&d->flavor, flavor_name(p->flavor)) < 0 ||
 	    position_doc_set(&d->file, p->at.file) < 0 || set_gtids(p, d) < 0 ||
+	    set_prepared(p, d) < 0 ||
 	    position_doc_set(&d->partial.gtid, gtid) < 0 ||
 	    position_doc_set(&d->partial.file, part->set ? part->start.file : "") < 0)
 		return no_memory(err);
@@ -82,12 +115,57 @@ static int read_partial(const struct position_doc *d, struct position *p, struct
 	return 0;
 }
 
+/* One entry; what is wrong with it, or NULL (and *ret NULL: no memory). */
+static const char *read_entry(const struct position_prepared *e, enum flavor flavor,
+			      struct prepared **ret)
+{
+	struct xid xid;
+	struct gtid gtid = {.kind = GTID_NONE};
+	struct binlog_pos start = {.pos = e->pos};
+	if (xid_parse((struct span){(const uint8_t *)e->xid, strlen(e->xid)}, &xid) < 0)
+		return "'xid' is not the name of an XA transaction";
+	if (e->gtid[0] && gtid_parse(flavor, e->gtid, &gtid) < 0)
+		return "'gtid' is not a GTID";
+	if (!file_copy(start.file, e->file) || !start.file[0] || !start.pos)
+		return "'file' and 'pos' are not a place in a binlog";
+	if (e->before[0]) {
+		struct gtid_set *set = gtid_set_new(flavor);
+		int rc = set ? gtid_set_parse(set, e->before, NULL) : -ENOMEM;
+		gtid_set_free(set);
+		if (rc == -EINVAL)
+			return "'before' is not a GTID set";
+	}
+	*ret = prepared_new(&xid, &gtid, &start, e->before);
+	return NULL;
+}
+
+static int read_prepared(const struct position_doc *d, struct position *p, struct err *err)
+{
+	if (d->nprepared > PREPARED_MAX)
+		return invalid("prepared", "it has more prepared XA transactions than we write",
+			       err);
+	for (size_t i = 0; i < d->nprepared; i++) {
+		struct prepared *entry = NULL;
+		char where[48];
+		const char *why = read_entry(&d->prepared[i], p->flavor, &entry);
+		snprintf(where, sizeof(where), "prepared[%zu]", i);
+		if (why)
+			return invalid(where, why, err);
+		if (entry && prepared_find(&p->prepared, &entry->xid)) {
+			prepared_unref(entry);
+			return invalid(where, "'xid' is that of another entry, too", err);
+		}
+		if (!entry || prepared_reserve(&p->prepared) < 0) {
+			prepared_unref(entry);
+			return no_memory(err);
+		}
+		prepared_add(&p->prepared, entry);
+	}
+	return 0;
+}
+
 static int read_document(const struct position_doc *d, struct position *p, struct err *err)
 {
-	if (d->nprepared)
-		return invalid("prepared",
-			       "it has prepared XA transactions, which this version does not read",
-			       err);
 	if (d->snapshot[0])
 		return invalid("snapshot",
 			       "a snapshot is under way in it, which this version does not read",
@@ -115,7 +193,8 @@ static int read_document(const struct position_doc *d, struct position *p, struc
 			return invalid("gtid", why, err);
 		}
 	}
-	return read_partial(d, p, err);
+	int rc = read_prepared(d, p, err);
+	return rc < 0 ? rc : read_partial(d, p, err);
 }
 
 int position_from_doc(const struct position_doc *d, struct position *ret, struct err *err)

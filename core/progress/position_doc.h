@@ -11,7 +11,7 @@
 #include "core/model/position.h"
 
 /*
- * Sets flavor, file, pos, gtid and partial of d; partial.revision becomes `revision`.
+ * Sets flavor, file, pos, gtid, prepared and partial of d; partial.revision becomes `revision`.
  * 0 or -ENOMEM (err is filled; d is then to be thrown away).
  */
 int position_to_doc(const struct position *p, uint64_t revision, struct position_doc *d,
@@ -19,7 +19,7 @@ int position_to_doc(const struct position *p, uint64_t revision, struct position
 /*
  * The stream's part of d, into an initialised position. -EINVAL and ERR_STATE_INVALID
  * when it contradicts itself, or asks for what this version does not do
- * (prepared XA groups, a snapshot under way).
+ * (a snapshot under way).
  */
 int position_from_doc(const struct position_doc *d, struct position *ret,
 		      struct err *err) MR_MUST_CHECK;

@@ -476,10 +476,14 @@ static void test_from_doc_refuses(void **state)
 		 "\"partial\":{\"gtid\":\"\",\"file\":\"b\",\"pos\":4,\"rows\":0,\"crc\":0,"
 		 "\"revision\":0}",
 		 "nothing would be partial"},
-		{"\"prepared\":[]",
-		 "\"prepared\":[{\"xid\":\"x\",\"gtid\":\"\",\"before\":\"\",\"file\":\"\",\"pos\":"
-		 "1}]",
-		 "prepared XA"},
+#define PREPARED(xid, gtid, before, file)                                                          \
+	"\"prepared\":[{\"xid\":\"" xid "\",\"gtid\":\"" gtid "\",\"before\":\"" before                \
+	"\",\"file\":\"" file "\",\"pos\":1}]"
+		{"\"prepared\":[]", PREPARED("x", "", "", "b.1"), "name of an XA"},
+		{"\"prepared\":[]", PREPARED("X'61'", "0-1", "", "b.1"), "'gtid' is not"},
+		{"\"prepared\":[]", PREPARED("X'61'", "", "0-1", "b.1"), "'before' is not"},
+		{"\"prepared\":[]", PREPARED("X'61'", "", "", ""), "not a place"},
+		{"\"prepared\":[]", PREPARED("X'61'", "", "", "a/b.1"), "not a place"},
 		{"\"snapshot\":null", "\"snapshot\":{}", "a snapshot is under way"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
