@@ -17,8 +17,8 @@ struct dialect {
 	const char *name; /* of pipe.format */
 
 	/* Once a task, when the options are copied; memory is e->arena's. NULL: nothing. */
-	int (*open)(struct envelope *e, struct err *err);
-	void (*close)(struct envelope *e);
+	int (*start)(struct envelope *e, struct err *err);
+	void (*stop)(struct envelope *e);
 
 	/* The writer for values of this kind in this column; NULL: it cannot have any. */
 	put_value *(*writer)(const struct plan_column *c, uint8_t kind);

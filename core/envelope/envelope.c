@@ -81,8 +81,8 @@ static int open_in(struct envelope *e, const struct envelope_options *o, struct 
 	e->name_json = (struct span){(const uint8_t *)quoted, e->shared.len};
 	buf_clear(&e->shared);
 	int rc = o->key == ENVELOPE_KEY_COLUMNS ? rules_parse(e, err) : 0;
-	if (rc == 0 && e->dialect->open)
-		rc = e->dialect->open(e, err);
+	if (rc == 0 && e->dialect->start)
+		rc = e->dialect->start(e, err);
 	return rc;
 }
 
@@ -116,8 +116,8 @@ void envelope_close(struct envelope *e)
 {
 	if (!e)
 		return;
-	if (e->dialect->close)
-		e->dialect->close(e);
+	if (e->dialect->stop)
+		e->dialect->stop(e);
 	buf_free(&e->shared);
 	arena_free(&e->arena);
 	free(e);
