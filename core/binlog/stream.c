@@ -320,6 +320,21 @@ static int feed_xa_prepare(struct stream *s, struct step *step, struct err *err)
 	return stream_group_close(s, e, one_phase ? STEP_COMMIT : STEP_XA_PREPARE, step, err);
 }
 
+/* XID: 8 bytes, the storage engine's number of the transaction. */
+static int feed_xid(struct stream *s, struct step *step, struct err *err)
+{
+	const struct event *e = &step->event;
+	if (s->state == OUTSIDE)
+		return stream_outside(err, e);
+	if (s->state != INSIDE)
+		return stream_corrupt(err, e, "the end of a transaction that has no BEGIN");
+	if (e->body.len < 8)
+		return stream_corrupt(err, e, "it is too short for its number");
+	s->group.has_xid = true;
+	s->group.xid = load_le64(e->body.p);
+	return stream_group_close(s, e, STEP_COMMIT, step, err);
+}
+
 /* INCIDENT: 2 bytes number, 1 byte length, message. */
 static int feed_incident(const struct event *e, struct err *err)
 {
@@ -384,11 +399,7 @@ static int feed_body(struct stream *s, struct step *step, struct err *err)
 	case EVENT_DELETE_ROWS_V2:
 		return feed_rows(s, step, err);
 	case EVENT_XID:
-		if (s->state == OUTSIDE)
-			return stream_outside(err, e);
-		if (s->state != INSIDE)
-			return stream_corrupt(err, e, "the end of a transaction that has no BEGIN");
-		return stream_group_close(s, e, STEP_COMMIT, step, err);
+		return feed_xid(s, step, err);
 	case EVENT_QUERY:
 		return stream_query(s, step, err);
 	case EVENT_GTID:

@@ -79,6 +79,8 @@ struct group {
 	usec_t commit_time;        /* immediate_commit_timestamp (MySQL 8); 0: not logged */
 	usec_t original_commit_time; /* on the server that wrote it first; 0: not logged */
 	uint64_t length;           /* bytes of all its events (MySQL 8); 0: not logged */
+	bool has_xid;              /* its XID event was met: with the step that ends it */
+	uint64_t xid;
 	bool standalone;           /* MariaDB says: one statement, no terminator */
 	bool ddl;                  /* MariaDB says: a DDL statement */
 };

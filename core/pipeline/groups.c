@@ -70,6 +70,8 @@ static int begin(struct source_thread *t, struct err *err)
 		verdict_clear(&t->verdict);
 	}
 	publish_group(&t->publish, g, skip);
+	if (t->mode == GROUP_STREAM && t->again_has_xid)
+		publish_xid(&t->publish, t->again_xid);
 	return 0;
 }
 
@@ -148,8 +150,12 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 	if (happened && t->mode == GROUP_SCAN) {
 		t->again = (struct record_group){.gtid = t->stream.group.gtid,
 						 .start = t->stream.group.start};
+		t->again_has_xid = t->stream.group.has_xid;
+		t->again_xid = t->stream.group.xid;
 		return 1;
 	}
+	if (t->stream.group.has_xid)
+		publish_xid(&t->publish, t->stream.group.xid);
 	int rc = 0;
 	if (happened && t->mode == GROUP_HOLD)
 		rc = replay_held(t, err);
@@ -288,16 +294,10 @@ void groups_break(struct source_thread *t)
 {
 	const struct group g = {.gtid = t->publish.gtid, .start = t->publish.start};
 	bool other = t->read.partial.set && !is_partial_group(&t->read.partial, &g);
+	struct partial partial;
 	/* One of another server that came in front of the group we await is read anew. */
-	if (t->publish.open && t->publish.rows > t->publish.skip_rows && !other)
-		t->read.partial = (struct partial){
-			.set = true,
-			.gtid = t->publish.gtid,
-			.start = t->publish.start,
-			.rows = t->publish.rows,
-			.crc = t->publish.crc,
-		};
-	t->publish.open = false;
+	if (publish_break(&t->publish, &partial) && !other)
+		t->read.partial = partial;
 	t->mode = GROUP_HOLD;
 	t->reread = false;
 	hold_clear(&t->hold);

@@ -243,12 +243,28 @@ static int publish_table_map(struct publish *p, const struct stream *s, const st
 
 /* ---------------------------------------------------------------- rows */
 
-static int put_group_once(struct publish *p)
+static int put_group_once(struct publish *p, const struct stream *s, struct err *err)
 {
 	if (p->group_put)
 		return 0;
 	struct record_group g = {.gtid = p->gtid, .start = p->start};
 	int rc = queue_put_group(p->queue, &g);
+	if (rc < 0)
+		return rc;
+	p->gtid_text[0] = 0;
+	gtid_format(&p->gtid, p->gtid_text);
+	p->group = (struct row_group){
+		.gtid = &p->gtid,
+		.gtid_text = p->gtid_text,
+		.start = &p->start,
+		.xid = p->xid,
+		.has_xid = p->has_xid,
+		.thread_id = s->group.thread_id,
+		.has_thread = s->group.has_thread,
+		.server_id = s->group.server_id,
+		.commit_time = s->group.commit_time,
+	};
+	rc = envelope_group_begin(p->envelope, &p->group, err);
 	p->group_put = rc == 0;
 	return rc;
 }
@@ -302,9 +318,9 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 	bool wanted = !undone && !t->excluded;
 	if (wanted) {
 		describe_event(p, s, e, pos, &event);
-		rc = envelope_event_begin(p->envelope, t->plan, &event, err);
+		rc = put_group_once(p, s, err);
 		if (rc == 0)
-			rc = put_group_once(p);
+			rc = envelope_event_begin(p->envelope, t->plan, &event, err);
 		p->queue->topic = t->topic;
 		p->queue->timestamp = event.source_time;
 	}
@@ -350,10 +366,19 @@ void publish_group(struct publish *p, const struct group *g, const struct partia
 	p->start = g->start;
 	p->open = true;
 	p->group_put = false;
+	p->has_xid = false;
+	p->queue->done_row = 0;
+	envelope_group_drop(p->envelope);
 	p->rows = 0;
 	p->crc = 0;
 	p->skip_rows = skip ? skip->rows : 0;
 	p->skip_crc = skip ? skip->crc : 0;
+}
+
+void publish_xid(struct publish *p, uint64_t xid)
+{
+	p->xid = xid;
+	p->has_xid = true;
 }
 
 int publish_event(struct publish *p, const struct stream *s, enum step_kind kind,
@@ -375,8 +400,29 @@ int publish_end(struct publish *p, const struct record_mark *mark, struct err *e
 				  "the transaction has %llu rows, but %llu of it were delivered "
 				  "before",
 				  (unsigned long long)p->rows, (unsigned long long)p->skip_rows);
-	int rc = queue_put_mark(p->queue, mark);
+	int rc = 0;
+	if (p->group_put)
+		rc = envelope_group_end(p->envelope, &p->queue->sink, err);
+	if (rc == 0)
+		rc = queue_put_mark(p->queue, mark);
 	if (rc == 0)
 		p->open = false;
 	return rc;
+}
+
+bool publish_break(struct publish *p, struct partial *ret)
+{
+	bool some = p->open && p->queue->done_row > p->skip_rows;
+	if (some)
+		*ret = (struct partial){
+			.set = true,
+			.gtid = p->gtid,
+			.start = p->start,
+			.rows = p->queue->done_row,
+			.crc = p->queue->done_crc,
+		};
+	/* A message that was kept back is not in the queue: its row is read again. */
+	envelope_group_drop(p->envelope);
+	p->open = false;
+	return some;
 }

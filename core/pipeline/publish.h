@@ -40,7 +40,11 @@ struct publish {
 	struct gtid gtid;
 	struct binlog_pos start;
 	bool open;       /* between publish_group() and publish_end() */
-	bool group_put;  /* its RECORD_GROUP is in the queue */
+	bool group_put;  /* its RECORD_GROUP is in the queue, the envelope knows it */
+	char gtid_text[GTID_TEXT_MAX];
+	uint64_t xid;    /* when has_xid */
+	bool has_xid;
+	struct row_group group; /* for the envelope, once group_put */
 	uint64_t rows;   /* row changes passed, as the source wrote them */
 	uint32_t crc;    /* running over their images */
 	/*
@@ -56,6 +60,8 @@ void publish_fini(struct publish *p);
 
 /* The group whose events follow; `skip` (may be NULL) is what of it was published before. */
 void publish_group(struct publish *p, const struct group *g, const struct partial *skip);
+/* The number of its XID event, which is known before the first of its rows is published. */
+void publish_xid(struct publish *p, uint64_t xid);
 /*
  * A TABLE_MAP or rows event of the group. `undone`: it did not happen (its rows count,
  * but are not written). Errors are located; -ECANCELED when the queue was closed.
@@ -68,6 +74,11 @@ int publish_event(struct publish *p, const struct stream *s, enum step_kind kind
  * happen.
  */
 int publish_end(struct publish *p, const struct record_mark *mark, struct err *err) MR_MUST_CHECK;
+/*
+ * The group is broken off: how far it is in the queue, into *ret; false when none of it is
+ * beyond what was there before.
+ */
+bool publish_break(struct publish *p, struct partial *ret);
 /* A DDL statement: definitions may have changed. */
 void publish_forget_tables(struct publish *p);
 

@@ -83,6 +83,10 @@ static struct buf *begin(struct envelope_sink *s)
 	if (!r)
 		return NULL;
 	q->record = r;
+	q->begun.topic = q->topic;
+	q->begun.row = q->row;
+	q->begun.crc = q->crc;
+	q->begun.timestamp = q->timestamp;
 	q->room = sizeof(*r) + q->expect;
 	q->buf.data = (uint8_t *)(r + 1);
 	q->buf.len = 0;
@@ -99,13 +103,13 @@ static int end(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
 	*q->record = (struct record){
 		.kind = RECORD_MESSAGE,
 		.flags = (uint8_t)(flags | (q->outside ? RECORD_OUTSIDE : 0)),
-		.topic = q->topic,
+		.topic = q->begun.topic,
 		.key_len = key_len,
 		.headers_len = headers_len,
 		.value_len = value_len,
-		.crc = q->crc,
-		.row = q->row,
-		.timestamp = q->timestamp,
+		.crc = q->begun.crc,
+		.row = q->begun.row,
+		.timestamp = q->begun.timestamp,
 		.outside = q->outside,
 	};
 	ring_commit(q->ring, sizeof(struct record) + (q->outside ? 0 : len));
@@ -119,6 +123,10 @@ static int end(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
 		q->expect /= 2;
 	}
 	q->record = NULL;
+	if (flags & RECORD_ROW_END) {
+		q->done_row = q->begun.row;
+		q->done_crc = q->begun.crc;
+	}
 	q->messages++;
 	q->bytes += key_len + value_len;
 	return 0;

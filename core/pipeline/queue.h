@@ -27,8 +27,18 @@ struct queue {
 	/* The message being written. */
 	struct buf buf;
 	struct record *record; /* NULL: none */
+	struct {               /* as the publisher said when it began */
+		uint32_t topic;
+		uint32_t crc;
+		uint64_t row;
+		usec_t timestamp;
+	} begun;
 	size_t room;           /* bytes reserved for it in the ring, header included */
 	uint8_t *outside;      /* its bytes, once it has left the ring */
+
+	/* The newest row that is in the ring whole; the publisher resets it for a group. */
+	uint64_t done_row;
+	uint32_t done_crc;
 
 	size_t expect;         /* what recent messages needed */
 	size_t outside_bytes;  /* not known to be released */

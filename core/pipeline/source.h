@@ -91,6 +91,8 @@ struct source_thread {
 	uint64_t event;             /* number of the next TABLE_MAP or rows event of the group */
 	bool reread;                /* the dump was opened to read `again` a second time */
 	struct record_group again;
+	bool again_has_xid;         /* its XID event was met */
+	uint64_t again_xid;
 	size_t host;                /* of task->source.hosts */
 	unsigned attempts;          /* failed since the last progress */
 	unsigned refusals;          /* of them, hosts in a row that will not do */
