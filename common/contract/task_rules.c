@@ -46,10 +46,6 @@ static int check_row_rule(const struct task_row_rule *r, const char *at, struct 
 int task_check_rules(const struct task *t, struct err *err)
 {
 	char at[48];
-	/* Read and checked; what carries them out follows. */
-	if (t->tables.ncolumns || t->tables.nrows)
-		return task_invalid_at(t->tables.ncolumns ? "tables.columns" : "tables.rows", err,
-				       "is not supported yet");
 	for (size_t i = 0; i < t->tables.ncolumns; i++) {
 		snprintf(at, sizeof(at), "tables.columns[%zu]", i);
 		int rc = check_column_rule(&t->tables.columns[i], at, err);

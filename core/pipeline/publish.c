@@ -24,6 +24,7 @@ struct publish_target {
 	struct table_map map;
 	struct table described;
 	const struct table *table;   /* for the rows reader: the schema's, or `described` */
+	struct rules_table *rules;   /* NULL: none concern it */
 	struct envelope_table *plan; /* NULL while excluded */
 	uint32_t topic;
 	UT_hash_handle hh_name;
@@ -62,7 +63,9 @@ static void target_clear(struct publish *p, struct publish_target *t)
 {
 	target_unlist(p, t);
 	envelope_table_close(t->plan);
+	rules_table_close(t->rules);
 	t->plan = NULL;
+	t->rules = NULL;
 	t->table = NULL;
 	arena_reset(&t->arena, 64 * 1024);
 }
@@ -177,7 +180,13 @@ static int claim_topic(struct publish *p, const struct publish_target *t, struct
 		       pipe_topic_name(p->pipe, t->topic));
 }
 
-/* Everything a wanted table needs: definition, topic, plan. */
+/* The definition that messages are made by. */
+static const struct table *shape_of(const struct publish_target *t)
+{
+	return t->rules ? rules_table_shape(t->rules) : t->table;
+}
+
+/* Everything a wanted table needs: definition, topic, rules, plan. */
 static int target_open(struct publish *p, struct publish_target *t, struct err *err)
 {
 	char topic[TASK_TOPIC_MAX + 1];
@@ -189,7 +198,9 @@ static int target_open(struct publish *p, struct publish_target *t, struct err *
 	if (rc == 0)
 		rc = claim_topic(p, t, err);
 	if (rc == 0)
-		rc = envelope_table_open(p->envelope, t->table, &t->plan, err);
+		rc = rules_table_open(p->rules, t->table, &t->rules, err);
+	if (rc == 0)
+		rc = envelope_table_open(p->envelope, shape_of(t), &t->plan, err);
 	return rc;
 }
 
@@ -324,7 +335,7 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 		p->queue->topic = t->topic;
 		p->queue->timestamp = event.source_time;
 	}
-	struct row row = {.op = r.op, .table = t->table, .event = &event};
+	struct row row = {.op = r.op, .table = shape_of(t), .event = &event};
 	row.before = r.op == ROW_INSERT ? NULL : p->before;
 	row.after = r.op == ROW_DELETE ? NULL : p->after;
 	while (rc >= 0) {
@@ -336,6 +347,12 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 		if (rc <= 0)
 			break;
 		rc = count_row(p, image, err);
+		if (rc == 0 && write && t->rules) {
+			row.op = r.op;
+			row.before = r.op == ROW_INSERT ? NULL : p->before;
+			row.after = r.op == ROW_DELETE ? NULL : p->after;
+			rc = rules_row(t->rules, &row, p->before, p->after, &p->values, &write, err);
+		}
 		if (rc == 0 && write) {
 			p->queue->row = p->rows;
 			p->queue->crc = p->crc;

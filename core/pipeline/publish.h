@@ -14,6 +14,7 @@
 #include "core/envelope/envelope.h"
 #include "core/pipe/pipe.h"
 #include "core/pipeline/queue.h"
+#include "core/rules/rules.h"
 #include "core/schema/schema.h"
 
 struct publish_target;
@@ -23,6 +24,7 @@ struct publish {
 	/* Borrowed. */
 	const struct task *task;
 	struct schema *schema;
+	struct rules *rules;
 	struct envelope *envelope;
 	struct pipe *pipe;
 	struct queue *queue;

@@ -466,7 +466,11 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	int rc = envelope_open(&options, &t->envelope, err);
 	if (rc < 0)
 		return rc;
+	rc = rules_open(t->task, &t->rules, err);
+	if (rc < 0)
+		return rc;
 	t->publish.task = t->task;
+	t->publish.rules = t->rules;
 	t->publish.schema = t->schema;
 	t->publish.envelope = t->envelope;
 	t->publish.pipe = t->pipe;
@@ -482,6 +486,7 @@ void source_thread_fini(struct source_thread *t)
 		close_source(t->stop, &t->stop->catalog, &t->catalog);
 	publish_fini(&t->publish);
 	envelope_close(t->envelope);
+	rules_close(t->rules);
 	schema_free(t->schema);
 	queue_fini(&t->queue);
 	hold_free(&t->hold);

@@ -84,6 +84,7 @@ struct source_thread {
 	struct hold hold;
 	struct verdict verdict;
 	struct schema *schema;
+	struct rules *rules;
 	struct envelope *envelope;
 	struct queue queue;
 	struct publish publish;

@@ -23,7 +23,7 @@ OS = BASE + ["common/os"]
 CONTRACT = OS + ["common/config", "common/contract"]
 MODEL = CONTRACT + ["core/model"]
 DAEMON = ["common/daemon", "common/http", "common/metrics", "common/view", "common/zk"]
-STAGES = ["core/mysql", "core/binlog", "core/schema", "core/envelope", "core/pipe",
+STAGES = ["core/mysql", "core/binlog", "core/schema", "core/rules", "core/envelope", "core/pipe",
           "core/consumer", "core/progress"]
 ALLOWED = {
     "common/base": [],
@@ -55,7 +55,7 @@ ALLOWED = {
 }
 
 # Pure: bytes and nouns in, bytes and nouns out.
-PURE = ["core/binlog", "core/envelope", "core/model"]
+PURE = ["core/binlog", "core/envelope", "core/model", "core/rules"]
 IMPURE_FOLDERS = ["common/os"]
 IMPURE_CALLS = re.compile(
     r"\b(clock_wall|clock_boot|clock_read_usec|clock_gettime|gettimeofday|time|sleep|usleep|"
@@ -69,7 +69,7 @@ FOREIGN = [
     (r"curl/.*", ["monitor/notify", "server/cli"]),
     (r"microhttpd\.h", ["common/http"]),
     (r"systemd/.*", ["common/daemon", "core", "core/standby", "server", "monitor"]),
-    (r"openssl/.*", ["common/seal", "common/zk", "core/mysql", "server/store"]),
+    (r"openssl/.*", ["common/seal", "common/zk", "core/mysql", "core/rules", "server/store"]),
     (r"double-conversion/.*", ["common/base"]),
     (r"ini\.h", ["common/config"]),
     (r"jansson\.h", ["common/daemon", "common/view", "core/preflight", "common/config", "common/contract", "common/seal", "common/zk",
@@ -84,7 +84,7 @@ FOREIGN_LINKS = {
     "PkgConfig::ZOOKEEPER": ["common/zk"],
     "PkgConfig::CURL": ["monitor/notify", "server/cli"],
     "PkgConfig::MICROHTTPD": ["common/http"],
-    "PkgConfig::CRYPTO": ["common/seal", "common/zk", "core/mysql", "server/store"],
+    "PkgConfig::CRYPTO": ["common/seal", "common/zk", "core/mysql", "core/rules", "server/store"],
 }
 
 TOP = ["common", "core", "server", "monitor", "tests", "cmake", "deploy", "docs"]
