@@ -161,7 +161,11 @@ static void put_fields(const void *base, const struct task_field *fields, int de
 				put_text(out, *(const char *const *)at);
 			break;
 		case FIELD_INT:
-			json_put_i64(out, *(const int64_t *)at);
+			/* Below its bounds: not given, and it has no default. */
+			if (f->number < f->min && *(const int64_t *)at < f->min)
+				buf_lit(out, "null");
+			else
+				json_put_i64(out, *(const int64_t *)at);
 			break;
 		case FIELD_BOOL:
 			buf_puts(out, *(const bool *)at ? "true" : "false");
@@ -290,7 +294,7 @@ static void put_values(const struct task_field *f, struct buf *out)
 
 static void put_default(const struct task_field *f, struct buf *out)
 {
-	if (f->type == FIELD_INT)
+	if (f->type == FIELD_INT && f->number >= f->min)
 		buf_printf(out, "`%lld`", (long long)f->number);
 	else if (f->type == FIELD_BOOL)
 		buf_puts(out, f->number ? "`true`" : "`false`");
