@@ -355,7 +355,7 @@ static int set_default(struct parse *p, const struct task_field *f)
 		*(int *)task_member(p->base, f->offset) = -1;
 		return 0;
 	case FIELD_DURATION:
-		*(usec_t *)task_member(p->base, f->offset) = -1;
+		*(usec_t *)task_member(p->base, f->offset) = f->fallback ? f->number : -1;
 		return 0;
 	case FIELD_ENUM:
 		if (f->fallback)

@@ -159,6 +159,8 @@ struct task_pipe {
 		int64_t replication_factor; /* 0: the broker's default */
 		struct task_property *config;
 		size_t nconfig;
+		const char *heartbeat; /* template; "": no heartbeats */
+		usec_t heartbeat_interval;
 	} topics;
 	struct {
 		struct task_tls tls;
@@ -279,6 +281,13 @@ bool task_column_pattern_matches(const char *pattern, struct span column);
  */
 int task_topic(const struct task *t, struct span db, struct span table,
 	       char out[TASK_TOPIC_MAX + 1], struct err *err) MR_MUST_CHECK;
+
+/*
+ * The topic of messages that are no rows of a table, by one of the templates of pipe.topics:
+ * {task} is its only placeholder. Errors name the field, which is of pipe.topics.
+ */
+int task_side_topic(const struct task *t, const char *field, const char *template,
+		    char out[TASK_TOPIC_MAX + 1], struct err *err) MR_MUST_CHECK;
 
 /*
  * Whether two tables that have the same topic were meant to: the template gives them the

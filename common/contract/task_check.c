@@ -392,6 +392,8 @@ static int check_pipe(struct task *t, struct err *err)
 	if (fault)
 		return task_invalid_at("pipe.topic", err, "%s", fault);
 	int rc = check_key(t, err);
+	if (rc == 0)
+		rc = task_check_side_topics(t, err);
 	if (rc == 0 && t->pipe.type == TASK_PIPE_KAFKA)
 		rc = check_brokers(t, err);
 	if (rc == 0 && t->pipe.type == TASK_PIPE_FILE && !t->pipe.path[0])

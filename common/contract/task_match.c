@@ -305,3 +305,53 @@ int task_topic(const struct task *t, struct span db, struct span table,
 	memcpy(out, name, w.len + 1);
 	return 0;
 }
+
+int task_side_topic(const struct task *t, const char *field, const char *template,
+		    char out[TASK_TOPIC_MAX + 1], struct err *err)
+{
+	char where[64], reason[128], name[TASK_TOPIC_MAX + 1];
+	struct topic_writer w = {.out = name};
+	const char *fault = task_template_fault(template, reason);
+	snprintf(where, sizeof(where), "pipe.topics.%s", field);
+	for (const char *p = template; *p && !fault;) {
+		size_t n = 1;
+		enum placeholder which = placeholder_at(p, &n);
+		if (which == IN_TASK)
+			put_topic(&w, (const uint8_t *)t->name, strlen(t->name));
+		else if (which == NOT_A_PLACEHOLDER)
+			put_topic(&w, (const uint8_t *)p, 1);
+		else
+			fault = "may have the placeholder {task} only: it is no table's";
+		p += n;
+	}
+	if (fault)
+		return task_invalid_at(where, err, "%s", fault);
+	name[w.len < TASK_TOPIC_MAX ? w.len : TASK_TOPIC_MAX] = 0;
+	if (w.len == 0 || w.len > TASK_TOPIC_MAX || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		return task_invalid_at(where, err,
+				       "gives a topic name that Kafka does not allow: 1 to %d "
+				       "characters, and not \".\" or \"..\"",
+				       TASK_TOPIC_MAX);
+	memcpy(out, name, w.len + 1);
+	return 0;
+}
+
+int task_check_side_topics(const struct task *t, struct err *err)
+{
+	const struct {
+		const char *field;
+		const char *template;
+	} topics[] = {
+		{"heartbeat", t->pipe.topics.heartbeat},
+	};
+	char name[TASK_TOPIC_MAX + 1];
+	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+		if (!topics[i].template[0])
+			continue;
+		int rc = task_side_topic(t, topics[i].field, topics[i].template, name, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}

@@ -16,7 +16,7 @@ enum field_type {
 	FIELD_INT,     /* int64_t (or uint64_t); min, max */
 	FIELD_BOOL,    /* bool */
 	FIELD_SWITCH,  /* int: 0, 1, or -1 when it is not given */
-	FIELD_DURATION, /* usec_t: "30s"; min, max; -1 when it is not given */
+	FIELD_DURATION, /* usec_t: "30s"; min, max; without a fallback -1 when not given */
 	FIELD_ENUM,    /* int: the index in choices; without a fallback -1 when not given */
 	FIELD_SECRET,  /* struct secret */
 	FIELD_PEM,     /* struct secret: PEM text, a reference or an absolute path */
@@ -36,7 +36,7 @@ struct task_field {
 	size_t offset;
 	size_t count;
 	const char *fallback; /* STRING, ENUM: the default; LATER: JSON; NULL: "" */
-	int64_t number;       /* INT, BOOL: the default */
+	int64_t number;       /* INT, BOOL, DURATION (with a fallback, its text): the default */
 	int64_t min, max;
 	const char *unit;
 	const char *const *choices; /* NULL at the end */
@@ -85,6 +85,8 @@ int task_parse_start(struct task *t, struct task_path *path, const json_t *value
 int task_check(struct task *t, struct err *err);
 /* tables.columns and tables.rows. */
 int task_check_rules(const struct task *t, struct err *err);
+/* pipe.topics: the templates of topics that are no table's. */
+int task_check_side_topics(const struct task *t, struct err *err);
 /* One of pipe.properties. */
 int task_check_property(const struct task_path *path, const struct task_property *p,
 			struct err *err);

@@ -92,7 +92,7 @@ static void test_everything(void **state)
 		" \"topics\":{\"create\":false,\"partitions\":3,\"replication_factor\":2,"
 		"  \"config\":{\"retention.ms\":1000,\"cleanup.policy\":\"compact\",\"x\":true},"
 		"  "
-		"\"dead_letter\":null,\"heartbeat\":false,\"transaction\":\"\",\"schema_changes\":"
+		"\"dead_letter\":null,\"heartbeat\":\"\",\"transaction\":\"\",\"schema_changes\":"
 		"null}"
 		","
 		" \"security\":{\"tls\":{\"mode\":\"required\"},"
@@ -343,6 +343,29 @@ static void test_rules(void **state)
 		       "tables.rows[0].where", "at character 4");
 }
 
+static void test_side_topics(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	char name[TASK_TOPIC_MAX + 1];
+	struct task *t = parse("{" HEAD ",\"pipe\":{\"type\":\"none\",\"topics\":{\"heartbeat\":"
+			       "\"{task}.beat\",\"heartbeat_interval\":\"500ms\"}}}");
+	assert_int_equal(t->pipe.topics.heartbeat_interval, USEC_PER_SEC / 2);
+	assert_int_equal(task_side_topic(t, "heartbeat", t->pipe.topics.heartbeat, name, &err), 0);
+	assert_string_equal(name, "t.beat");
+	task_free(t);
+	t = parse("{" HEAD "," KAFKA "}");
+	assert_string_equal(t->pipe.topics.heartbeat, "");
+	assert_int_equal(t->pipe.topics.heartbeat_interval, 10 * USEC_PER_SEC);
+	task_free(t);
+	assert_refused("{" HEAD ",\"pipe\":{\"topics\":{\"heartbeat\":\"{db}.beat\"}}}",
+		       "pipe.topics.heartbeat", "{task} only");
+	assert_refused("{" HEAD ",\"pipe\":{\"topics\":{\"heartbeat\":\"..\"}}}",
+		       "pipe.topics.heartbeat", "Kafka does not allow");
+	assert_refused("{" HEAD ",\"pipe\":{\"topics\":{\"heartbeat_interval\":\"1ms\"}}}",
+		       "pipe.topics.heartbeat_interval", "from 100ms");
+}
+
 static void test_not_yet(void **state)
 {
 	(void)state;
@@ -352,7 +375,6 @@ static void test_not_yet(void **state)
 		{"\"pipe\":{\"delivery\":\"exactly_once\"}", "pipe.delivery"},
 		{"\"pipe\":{\"format\":\"maxwell\"}", "pipe.format"},
 		{"\"pipe\":{\"format\":\"canal\"}", "pipe.format"},
-		{"\"pipe\":{\"topics\":{\"heartbeat\":\"hb\"}}", "pipe.topics.heartbeat"},
 		{"\"pipe\":{\"topics\":{\"dead_letter\":true}}", "pipe.topics.dead_letter"},
 		{"\"consumers\":[{\"type\":\"mysql\"}]", "consumers"},
 		{"\"snapshot\":{\"mode\":\"initial\"}", "snapshot.mode"},
@@ -743,6 +765,7 @@ int main(void)
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_side_topics),
 		cmocka_unit_test(test_not_yet),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_properties),
