@@ -29,7 +29,8 @@ def seed_of(request_seed=None) -> int:
 
 
 @pytest.mark.parametrize("combination", [
-    pytest.param(each, marks=[pytest.mark.sanitize] * (each in SANITIZED)) for each in PAIRS], ids=str)
+    pytest.param(each, marks=[pytest.mark.sanitize] * (each in SANITIZED)) for each in PAIRS],
+    ids=str)
 def test_pairs(pool, core, new_database, combination):
     """Every two settings together."""
     print(run(pool, core, new_database, combination, seed_of()))

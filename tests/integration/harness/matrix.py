@@ -99,9 +99,13 @@ def run(pool, core, new_database, combination, seed) -> dict:
     replay.run(lines)
     counts = {**world.counts, "messages": len(lines), "changes": replay.changes,
               "compared": replay.compared, "unknown": replay.unknown}
-    assert not replay.faults, \
-        f"seed {seed}, {combination}, {dialect.options}, {counts}: {len(replay.faults)} faults:\n" + \
-        "\n".join(replay.faults)
+    if replay.faults:
+        everything = core.folder / "history.sql"
+        everything.write_text("".join(f"-- {about} {failed or ''}\n{sql};\n"
+                                      for about, sql, failed in world.history), encoding="utf-8")
+        raise AssertionError(
+            f"seed {seed}, {combination}, {dialect.options}, {counts}: {len(replay.faults)} faults "
+            f"(all statements: {everything}):\n" + "\n".join(replay.faults))
     return counts
 
 

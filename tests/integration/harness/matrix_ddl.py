@@ -78,6 +78,9 @@ class Definitions:
         return (" FIRST", 0) if index == 0 else (f" AFTER {quoted(names[index - 1])}", index)
 
     def _alter(self, name, words, shape) -> Definition:
+        # What is computed from columns may be computed from others now.
+        shape = shape.with_slots(Slot(slot.column) if slot.column.generated else slot
+                                 for slot in shape.slots)
         return Definition(f"ALTER TABLE {quoted(name)} {words}", [("shape", name, shape)])
 
     def _column(self, name: str) -> Column:
@@ -183,7 +186,8 @@ class Definitions:
             head, _, rest = sql.partition(" NOT NULL")
             if charset != "utf8mb4":
                 head += f" CHARACTER SET {charset}"
-            return Slot(Column(slot.name, head + (" NOT NULL" if " NOT NULL" in sql else "") + rest))
+            null = " NOT NULL" if " NOT NULL" in sql else ""
+            return Slot(Column(slot.name, head + null + rest))
         if any(slot.number in shape.key and slot.column.kind in ("text", "label")
                for slot in shape.slots):
             return self._nothing(name, shape)
