@@ -78,6 +78,8 @@ void capture_stop(struct capture *c, bool hurry)
 		source_interrupt(c->stop.active);
 	if (c->stop.catalog)
 		source_interrupt(c->stop.catalog);
+	if (c->stop.second)
+		source_interrupt(c->stop.second);
 	pthread_mutex_unlock(&c->stop.lock);
 	uint64_t one = 1;
 	ssize_t n = write(c->stop.fd, &one, sizeof(one));
@@ -152,6 +154,8 @@ static int run_threads(struct capture *c, struct deliver *d, struct source_threa
 		source_interrupt(c->stop.active);
 	if (c->stop.catalog)
 		source_interrupt(c->stop.catalog);
+	if (c->stop.second)
+		source_interrupt(c->stop.second);
 	pthread_mutex_unlock(&c->stop.lock);
 	uint64_t one = 1;
 	ssize_t n = write(c->stop.fd, &one, sizeof(one));

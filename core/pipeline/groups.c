@@ -3,6 +3,7 @@
 
 #include "common/contract/errors.h"
 #include "common/os/log.h"
+#include "core/pipeline/xa.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -82,8 +83,10 @@ static int row_event(struct source_thread *t, const struct step *step, struct er
 	uint64_t n = t->event++;
 	switch (t->mode) {
 	case GROUP_HOLD:
-		if (hold_add(&t->hold, step->kind, step->pos, &step->event))
-			return 0;
+		do {
+			if (hold_add(&t->hold, step->kind, step->pos, &step->event))
+				return 0;
+		} while (xa_make_room(t));
 		t->mode = GROUP_SCAN;
 		hold_clear(&t->hold);
 		return 0;
@@ -129,6 +132,7 @@ static int advance_read(struct source_thread *t, const struct gtid *gtid, usec_t
 	t->read.before_start = t->from_time != 0;
 	if (is_partial_group(&t->read.partial, &t->stream.group))
 		t->read.partial.set = false;
+	xa_settle(t);
 	return 0;
 }
 
@@ -152,12 +156,16 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 						 .start = t->stream.group.start};
 		t->again_has_xid = t->stream.group.has_xid;
 		t->again_xid = t->stream.group.xid;
-		return 1;
+		return GROUPS_AGAIN;
 	}
 	if (t->stream.group.has_xid)
 		publish_xid(&t->publish, t->stream.group.xid);
 	int rc = 0;
-	if (happened && t->mode == GROUP_HOLD)
+	if (step->kind == STEP_XA_PREPARE)
+		rc = xa_prepare(t, err);
+	else if (step->kind == STEP_XA_COMMIT || step->kind == STEP_XA_ROLLBACK)
+		rc = xa_decide(t, happened, err);
+	else if (happened && t->mode == GROUP_HOLD)
 		rc = replay_held(t, err);
 	/* A group that did not happen has no rows that could be missing. */
 	if (!happened)
@@ -170,7 +178,7 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 					 .commit_time = when,
 					 .before_start = t->from_time != 0};
 	if (rc == 0)
-		rc = publish_end(&t->publish, &mark, err);
+		rc = publish_end(&t->publish, &mark, &t->xa, err);
 	if (rc == 0)
 		rc = advance_read(t, &gtid, when, err);
 	t->mode = GROUP_HOLD;
@@ -251,6 +259,16 @@ static int rotate(struct source_thread *t, const struct step *step)
 	return rc;
 }
 
+/* XA COMMIT, XA ROLLBACK: the rows of an earlier group. */
+static int decide(struct source_thread *t, const struct step *step, struct err *err)
+{
+	/* Of a source without GTID events it has had no BEGIN. */
+	int rc = t->publish.open ? 0 : begin(t, err);
+	if (rc == 0)
+		rc = end(t, step, step->kind == STEP_XA_COMMIT, err);
+	return rc == 0 && !t->dump ? GROUPS_RESUME : rc;
+}
+
 int groups_step(struct source_thread *t, const struct step *step, struct err *err)
 {
 	switch (step->kind) {
@@ -271,13 +289,11 @@ int groups_step(struct source_thread *t, const struct step *step, struct err *er
 		return end(t, step, true, err);
 	case STEP_ROLLBACK:
 	case STEP_TORN:
-		return end(t, step, false, err);
-	case STEP_XA_ROLLBACK:
-		return end(t, step, false, err);
 	case STEP_XA_PREPARE:
+		return end(t, step, false, err);
 	case STEP_XA_COMMIT:
-		return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED,
-			       "a prepared XA transaction, which is not read yet");
+	case STEP_XA_ROLLBACK:
+		return decide(t, step, err);
 	case STEP_DDL:
 		return ddl(t, step, err);
 	case STEP_ROTATE:
@@ -300,6 +316,7 @@ void groups_break(struct source_thread *t)
 		t->read.partial = partial;
 	t->mode = GROUP_HOLD;
 	t->reread = false;
+	xa_forget(t);
 	hold_clear(&t->hold);
 	verdict_clear(&t->verdict);
 }

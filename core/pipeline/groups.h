@@ -10,10 +10,15 @@
 
 #include "core/pipeline/source.h"
 
-/*
- * Processes one step. 0: go on; 1: the group that just ended must be read again from
- * t->again (the dump is to be reopened there); -errno otherwise.
- */
+enum {
+	GROUPS_GO_ON = 0,
+	/* The group that just ended must be read again: the dump is to be reopened at t->again. */
+	GROUPS_AGAIN,
+	/* The dump was closed in favour of another: it is to be reopened behind t->read. */
+	GROUPS_RESUME,
+};
+
+/* Processes one step. What is to be done next, or -errno. */
 int groups_step(struct source_thread *t, const struct step *step, struct err *err) MR_MUST_CHECK;
 /* The connection is gone: what is known of the group at hand is worth nothing, except
  * how much of it is in the queue, which the next reading passes over. */

@@ -14,7 +14,8 @@
 
 struct hold {
 	uint8_t *base;
-	size_t capacity;
+	size_t size;     /* of the mapping */
+	size_t capacity; /* what may be used of it */
 	size_t used;
 };
 
@@ -32,6 +33,14 @@ void hold_free(struct hold *h);
 /* Copies an event; false when it does not fit any more. */
 bool hold_add(struct hold *h, uint32_t kind, uint64_t pos, const struct event *e);
 void hold_clear(struct hold *h);
+/* `reserved` bytes of it are in use elsewhere; what is held already stays. */
+void hold_reserve(struct hold *h, size_t reserved);
+/*
+ * What is held goes to an uninitialised *ret, in a mapping not larger than it needs; h is
+ * empty then. A large one takes the mapping along, so that there are no two copies. 0 or
+ * -errno, h then as before.
+ */
+int hold_split(struct hold *h, struct hold *ret) MR_MUST_CHECK;
 /* The event behind `prev` (NULL: the first), or NULL. */
 const struct held *hold_next(const struct hold *h, const struct held *prev);
 /* The event, its body borrowed from the hold. */

@@ -410,7 +410,8 @@ int publish_event(struct publish *p, const struct stream *s, enum step_kind kind
 	return rc;
 }
 
-int publish_end(struct publish *p, const struct record_mark *mark, struct err *err)
+int publish_end(struct publish *p, const struct record_mark *mark, const struct record_xa *xa,
+		struct err *err)
 {
 	if (p->rows < p->skip_rows)
 		return err_set_at(err, -ESTALE, ERR_PARTIAL_MISMATCH, p->start.file,
@@ -420,6 +421,8 @@ int publish_end(struct publish *p, const struct record_mark *mark, struct err *e
 	int rc = 0;
 	if (p->group_put)
 		rc = envelope_group_end(p->envelope, &p->queue->sink, err);
+	if (rc == 0 && xa->entry)
+		rc = queue_put_xa(p->queue, prepared_ref(xa->entry), xa->decided);
 	if (rc == 0)
 		rc = queue_put_mark(p->queue, mark);
 	if (rc == 0)

@@ -73,9 +73,11 @@ int publish_event(struct publish *p, const struct stream *s, enum step_kind kind
 		  struct err *err) MR_MUST_CHECK;
 /*
  * The group is complete: `mark` says where and when; its GTID counts even if its rows did not
- * happen.
+ * happen. `xa` (its entry may be NULL: nothing) is what it does to the prepared ones; the
+ * entry stays the caller's.
  */
-int publish_end(struct publish *p, const struct record_mark *mark, struct err *err) MR_MUST_CHECK;
+int publish_end(struct publish *p, const struct record_mark *mark, const struct record_xa *xa,
+		struct err *err) MR_MUST_CHECK;
 /*
  * The group is broken off: how far it is in the queue, into *ret; false when none of it is
  * beyond what was there before.

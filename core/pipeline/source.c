@@ -8,6 +8,7 @@
 #include "core/mysql/catalog.h"
 #include "core/pipeline/groups.h"
 #include "core/pipeline/setup.h"
+#include "core/pipeline/xa.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -148,7 +149,20 @@ static bool target_reached(const struct source_thread *t, const struct binlog_po
 
 /* ------------------------------------------------------- one connection */
 
-static int start_dump(struct source_thread *t, const struct position *from, struct err *err)
+int source_thread_open(struct source_thread *t, struct source **slot, struct source **ret,
+		       struct err *err)
+{
+	return open_source(t->task, t->host, t->stop, slot, ret, err);
+}
+
+void source_thread_close(struct source_thread *t, struct source **slot, struct source **s)
+{
+	close_source(t->stop, slot, s);
+}
+
+int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
+		       const struct position *from, const char *uuid, bool to_end,
+		       struct err *err)
 {
 	char hostname[PROCESS_HOSTNAME_MAX], shown[SETUP_REPLICA_NAME_MAX];
 	process_hostname(hostname);
@@ -158,21 +172,29 @@ static int start_dump(struct source_thread *t, const struct position *from, stru
 		.server = &t->server,
 		.from = from,
 		.server_id = (uint32_t)t->task->source.server_id,
-		.uuid = t->uuid,
+		.uuid = uuid,
 		.hostname = shown,
-		.heartbeat = (bounded ? HEARTBEAT_UNTIL_MS : HEARTBEAT_MS) * USEC_PER_MSEC,
+		.heartbeat = heartbeat_period(
+			&t->heartbeat,
+			(bounded ? HEARTBEAT_UNTIL_MS : HEARTBEAT_MS) * USEC_PER_MSEC),
+		.stop_at_end = to_end,
 	};
 	uint32_t id;
-	int rc = dump_start(t->dump, &o, &id, err);
+	int rc = dump_start(s, &o, &id, err);
 	if (rc < 0)
 		return rc;
 	bool by_gtid = from->gtids && t->server.gtids;
-	stream_start(&t->stream, by_gtid ? NULL : from->at.file, by_gtid ? 0 : from->at.pos);
-	log_info("reading %s (%s) as replica %u from %s%s%s:%llu", source_name(t->dump),
+	stream_start(stream, by_gtid ? NULL : from->at.file, by_gtid ? 0 : from->at.pos);
+	log_info("reading %s (%s) as replica %u from %s%s%s:%llu", source_name(s),
 		 t->server.version_text, id, by_gtid ? "its GTID position" : "",
 		 from->at.file[0] ? (by_gtid ? ", behind " : "") : "",
 		 from->at.file[0] ? from->at.file : "", (unsigned long long)from->at.pos);
 	return 0;
+}
+
+static int start_dump(struct source_thread *t, const struct position *from, struct err *err)
+{
+	return source_thread_dump(t, t->dump, &t->stream, from, t->uuid, false, err);
 }
 
 /* A file and an offset mean something on the server they are of, and nowhere else. */
@@ -237,8 +259,11 @@ static void note_progress(struct source_thread *t, const struct step *step)
 		log_info("the source %s is back", source_name(t->dump));
 }
 
-/* Opens another dump at the start of a group that is to be read a second time. */
-static int reopen_dump(struct source_thread *t, struct err *err)
+/*
+ * Opens another dump: at the start of a group that is to be read a second time, or behind
+ * what is in the queue.
+ */
+static int reopen_dump(struct source_thread *t, bool again, struct err *err)
 {
 	close_source(t->stop, &t->stop->active, &t->dump);
 	int rc = open_source(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
@@ -250,8 +275,8 @@ static int reopen_dump(struct source_thread *t, struct err *err)
 			     "another server answers at %s than a moment ago", source_name(t->dump));
 	struct position from = {.flavor = t->read.flavor, .at = t->again.start};
 	if (rc == 0)
-		rc = start_dump(t, &from, err);
-	t->reread = rc == 0;
+		rc = start_dump(t, again ? &from : &t->read, err);
+	t->reread = rc == 0 && again;
 	return rc;
 }
 
@@ -315,21 +340,22 @@ static int read_dump(struct source_thread *t, struct err *err)
 			note_time(t, &step);
 			note_progress(t, &step);
 			rc = groups_step(t, &step, err);
+			if (rc == 0 && heartbeat_wanted(&t->heartbeat) && !t->stream.in_group)
+				rc = heartbeat_send(&t->heartbeat, t->task, &t->queue, &t->read,
+						    err);
 			if (rc < 0)
 				note_failure(t, true);
 		}
 		if (rc < 0)
 			return rc;
-		if (rc > 0) {
-			rc = reopen_dump(t, err);
-			if (rc < 0)
-				return rc;
-			continue;
-		}
-		if (ended(t, &step)) {
+		if (rc != GROUPS_AGAIN && ended(t, &step)) {
 			t->reached = true;
 			return 0;
 		}
+		if (rc > 0)
+			rc = reopen_dump(t, rc == GROUPS_AGAIN, err);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -469,6 +495,9 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	rc = rules_open(t->task, &t->rules, err);
 	if (rc < 0)
 		return rc;
+	rc = heartbeat_init(&t->heartbeat, t->task, t->pipe, err);
+	if (rc < 0)
+		return rc;
 	t->publish.task = t->task;
 	t->publish.rules = t->rules;
 	t->publish.schema = t->schema;
@@ -489,6 +518,8 @@ void source_thread_fini(struct source_thread *t)
 	rules_close(t->rules);
 	schema_free(t->schema);
 	queue_fini(&t->queue);
+	xa_forget(t);
+	kept_clear(&t->kept);
 	hold_free(&t->hold);
 	verdict_free(&t->verdict);
 	gtid_set_free(t->target_gtids);

@@ -12,7 +12,9 @@
 #include "core/mysql/dump.h"
 #include "core/mysql/server.h"
 #include "core/pipeline/capture.h"
+#include "core/pipeline/heartbeat.h"
 #include "core/pipeline/hold.h"
+#include "core/pipeline/kept.h"
 #include "core/pipeline/publish.h"
 #include "core/pipeline/verdict.h"
 
@@ -29,8 +31,9 @@ enum group_mode {
 /* The connection that a stop must interrupt. */
 struct source_stop {
 	pthread_mutex_t lock;
-	struct source *active;  /* at most these two are waited on by the source's thread */
+	struct source *active;  /* at most these are waited on by the source's thread */
 	struct source *catalog;
+	struct source *second;
 	atomic_bool stopping; /* the capture is to end */
 	atomic_bool quit;     /* this thread is to end: the other half has failed */
 	int fd; /* eventfd: readable once one of the two is set */
@@ -79,15 +82,19 @@ struct source_thread {
 	/* The thread's own. */
 	struct source *dump;
 	struct source *catalog; /* for definitions; opened when first needed */
+	struct source *second;  /* the dump of second.c; only while that works */
 	struct server_info server;
 	struct stream stream;
 	struct hold hold;
 	struct verdict verdict;
 	struct schema *schema;
+	struct heartbeat heartbeat;
 	struct rules *rules;
 	struct envelope *envelope;
 	struct queue queue;
 	struct publish publish;
+	struct kept_list kept;      /* of the entries of read.prepared, those in memory */
+	struct record_xa xa;        /* what the group at hand does to read.prepared */
 	enum group_mode mode;
 	uint64_t event;             /* number of the next TABLE_MAP or rows event of the group */
 	bool reread;                /* the dump was opened to read `again` a second time */
@@ -104,6 +111,17 @@ struct source_thread {
 	usec_t from_time;           /* groups committed before are left out; 0: none */
 	char uuid[37];              /* of this replica */
 };
+
+/*
+ * For second.c: a connection that a stop interrupts, through its slot in t->stop; and a dump
+ * on it, which ends at the end of the log if `to_end`.
+ */
+int source_thread_open(struct source_thread *t, struct source **slot, struct source **ret,
+		       struct err *err) MR_MUST_CHECK;
+void source_thread_close(struct source_thread *t, struct source **slot, struct source **s);
+int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
+		       const struct position *from, const char *uuid, bool to_end,
+		       struct err *err) MR_MUST_CHECK;
 
 int source_thread_init(struct source_thread *t, const struct position *from,
 		       struct err *err) MR_MUST_CHECK;
