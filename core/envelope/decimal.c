@@ -39,18 +39,18 @@ static void digits_of(const struct value *v, struct digits *d)
 	d->p = d->text;
 }
 
-/* "-0.05": sign, digits, the scale kept; no exponent. */
-static enum put_status put_string(struct buf *b, const struct plan_column *c, const struct value *v)
+/* -0.05: sign, digits, the scale kept; no exponent. */
+enum put_status put_decimal_digits(struct buf *b, const struct plan_column *c,
+				   const struct value *v)
 {
 	(void)c;
 	struct digits d;
 	digits_of(v, &d);
 	uint32_t scale = v->aux;
-	uint8_t *start = buf_room(b, (size_t)d.len + scale + 5);
+	uint8_t *start = buf_room(b, (size_t)d.len + scale + 3);
 	if (!start)
 		return PUT_OK;
 	uint8_t *p = start;
-	*p++ = '"';
 	if (d.negative)
 		*p++ = '-';
 	uint32_t whole = d.len > scale ? d.len - scale : 0;
@@ -65,8 +65,16 @@ static enum put_status put_string(struct buf *b, const struct plan_column *c, co
 		memcpy(p, d.p + whole, d.len - whole);
 		p += d.len - whole;
 	}
-	*p++ = '"';
 	b->len += (size_t)(p - start);
+	return PUT_OK;
+}
+
+enum put_status put_decimal_string(struct buf *b, const struct plan_column *c,
+				   const struct value *v)
+{
+	buf_putc(b, '"');
+	put_decimal_digits(b, c, v);
+	buf_putc(b, '"');
 	return PUT_OK;
 }
 
@@ -177,7 +185,7 @@ put_value *decimal_writer(const struct plan_column *c, uint8_t kind)
 	case ENVELOPE_DECIMAL_DOUBLE:
 		return put_double;
 	case ENVELOPE_DECIMAL_STRING:
-		return put_string;
+		return put_decimal_string;
 	case ENVELOPE_DECIMAL_PRECISE:
 		break;
 	}

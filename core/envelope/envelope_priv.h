@@ -8,6 +8,9 @@
  * value.c       the writer for a column and a kind of value; numbers, text, bytes
  * decimal.c     its writers for DECIMAL
  * temporal.c    its writers for dates and times
+ * civil.h       dates and clocks
+ * printed.c     dates and times as the server prints them
+ * wkt.c         geometries as text
  * image.c       row image and key -> JSON objects
  * event.c       rows event -> what its messages share
  * debezium.c    row -> messages of format debezium
@@ -154,10 +157,26 @@ put_value *writer_find(const struct plan_column *c, uint8_t kind);
 enum value_kind writer_kind(const struct column *c);
 
 /* decimal.c */
+enum put_status put_decimal_digits(struct buf *b, const struct plan_column *c,
+				   const struct value *v);
+/* The same in quotes. */
+enum put_status put_decimal_string(struct buf *b, const struct plan_column *c,
+				   const struct value *v);
 put_value *decimal_writer(const struct plan_column *c, uint8_t kind);
 /* Base64 of the number's shortest two's complement, big-endian: Connect's Decimal. */
 enum put_status put_unsigned_precise(struct buf *b, const struct plan_column *c,
 				     const struct value *v);
+
+/* printed.c: dates and times as the server prints them, in quotes; TIMESTAMP in UTC. */
+enum put_status put_printed_date(struct buf *b, const struct plan_column *c, const struct value *v);
+enum put_status put_printed_time(struct buf *b, const struct plan_column *c, const struct value *v);
+enum put_status put_printed_datetime(struct buf *b, const struct plan_column *c,
+				     const struct value *v);
+enum put_status put_printed_timestamp(struct buf *b, const struct plan_column *c,
+				      const struct value *v);
+
+/* wkt.c: the text of a geometry, unquoted: "POINT (1 2)"; with "SRID=4326;" before it when asked. */
+enum put_status put_wkt(struct buf *b, const struct value *v, bool with_srid);
 
 /* temporal.c */
 put_value *temporal_writer(const struct plan_column *c, uint8_t kind);
