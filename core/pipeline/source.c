@@ -252,8 +252,6 @@ static void note_progress(struct source_thread *t, const struct step *step)
 {
 	if (step->kind == STEP_SKIP || step->kind == STEP_ROTATE)
 		return;
-	if (step->ends_group || step->kind == STEP_HEARTBEAT)
-		t->attempts = t->refusals = 0;
 	if (atomic_load_explicit(&t->stats->away, memory_order_relaxed) &&
 	    atomic_exchange(&t->stats->away, false))
 		log_info("the source %s is back", source_name(t->dump));

@@ -403,25 +403,6 @@ def test_statement_in_the_binlog(source, database, core):
     assert ids(core.run(document, state=core.folder / "new").ok().messages) == [3]
 
 
-@pytest.mark.sanitize
-def test_xa_transaction(source, database, core):
-    """Not read yet: the task stops in front of it, and one phase is read."""
-    start = here(source)
-    name = table(source, database)
-    begin = source.position()
-    source.sql(f"XA START 'x'; INSERT INTO {name} VALUES (2, 'xa'); XA END 'x'; XA PREPARE 'x';"
-               "XA COMMIT 'x'")
-    end = source.position()
-    source.sql(f"XA START 'y'; INSERT INTO {name} VALUES (3, 'one phase'); XA END 'y';"
-               "XA COMMIT 'y' ONE PHASE")
-    source.sql(f"INSERT INTO {name} VALUES (4, 'behind')")
-    document = task_document(source, include=name, start=start)
-    result = core.run(document)
-    check_stopped_before(core, result, "xa_unsupported", "XA PREPARE", begin=begin, end=end)
-    document["source"]["start"] = {"file": end[0], "pos": end[1]}
-    assert ids(core.run(document, state=core.folder / "new").ok().messages) == [3, 4]
-
-
 @pytest.mark.parametrize("option,word", [
     ({"mysql-8.0": "SET SESSION binlog_row_value_options = 'PARTIAL_JSON'"}, "PARTIAL_UPDATE_ROWS"),
     ({"mysql-9.7": "SET SESSION binlog_transaction_compression = ON"}, "TRANSACTION_PAYLOAD")])
