@@ -402,6 +402,9 @@ static int unknown_key(struct parse *p, const struct task_field *fields, const c
 		nearest_try(&near, f->name);
 	const char *best = nearest_best(&near);
 	task_path_push(&p->path, name);
+	const char *ours = task_peer_option(name);
+	if (ours)
+		return task_invalid(&p->path, p->err, "is not an option here: %s", ours);
 	if (best)
 		return task_invalid(&p->path, p->err, "is not known (did you mean '%s'?)", best);
 	if (find_elsewhere(task_fields, name, &elsewhere))

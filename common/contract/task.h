@@ -135,12 +135,23 @@ enum task_time {
 };
 enum task_binary { TASK_BINARY_BYTES, TASK_BINARY_BASE64, TASK_BINARY_BASE64_URL, TASK_BINARY_HEX };
 
+enum task_names { TASK_NAMES_NONE, TASK_NAMES_AVRO, TASK_NAMES_AVRO_UNICODE };
+
 struct task_options {
 	int compat;          /* enum task_compat */
 	int decimal;         /* decimal.handling.mode */
 	int bigint_unsigned; /* bigint.unsigned.handling.mode */
 	int time_precision;  /* time.precision.mode */
 	int binary;          /* binary.handling.mode */
+	bool key_schemas;    /* key.converter.schemas.enable */
+	bool value_schemas;  /* value.converter.schemas.enable */
+	int schema_names;    /* schema.name.adjustment.mode: enum task_names */
+	int field_names;     /* field.name.adjustment.mode */
+	const char *skipped; /* skipped.operations, see task_skipped_operations() */
+	bool include_query;
+	bool transactions;   /* provide.transaction.metadata */
+	const char *unavailable; /* unavailable.value.placeholder */
+	bool time_adjuster;  /* enable.time.adjuster */
 };
 
 /* A name and value pair of a free-form object. */
@@ -160,6 +171,7 @@ struct task_pipe {
 		struct task_property *config;
 		size_t nconfig;
 		const char *heartbeat; /* template; "": no heartbeats */
+		const char *transaction; /* template; of options.transactions */
 		usec_t heartbeat_interval;
 	} topics;
 	struct {
@@ -295,6 +307,16 @@ int task_side_topic(const struct task *t, const char *field, const char *templat
  */
 bool task_topic_shared(const struct task *t, struct span db_a, struct span table_a,
 		       struct span db_b, struct span table_b);
+
+/* Operations of skipped.operations, as bits. */
+enum {
+	TASK_SKIP_CREATE = 1,
+	TASK_SKIP_UPDATE = 2,
+	TASK_SKIP_DELETE = 4,
+	TASK_SKIP_TRUNCATE = 8,
+};
+/* "u,d" or "none"; 0 or -EINVAL. */
+int task_skipped_operations(const char *text, unsigned *ret);
 
 /* "2026-11-22T10:00:00[.fraction](Z|+hh:mm)". 0 or -EINVAL. */
 int task_parse_time(const char *text, usec_t *ret);

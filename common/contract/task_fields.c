@@ -30,6 +30,7 @@ static const char *const times[] = {
 	"adaptive_time_microseconds", "adaptive", "connect", "isostring", "microseconds",
 	"nanoseconds", NULL};
 static const char *const binaries[] = {"bytes", "base64", "base64-url-safe", "hex", NULL};
+static const char *const names[] = {"none", "avro", "avro_unicode", NULL};
 static const char *const column_actions[] = {"hash", "mask", "truncate", "drop", "null", NULL};
 static const char *const snapshots[] = {"never", "initial", "when_needed", NULL};
 static const char *const on_errors[] = {"stop", "dead_letter", NULL};
@@ -127,8 +128,10 @@ static const struct task_field topics[] = {
 	{"heartbeat_interval", FIELD_DURATION, AT(pipe.topics.heartbeat_interval),
 	 .fallback = "10s", .number = 10 * USEC_PER_SEC, .min = USEC_PER_SEC / 10, .max = DAY,
 	 .meaning = "Between two heartbeats."},
-	{"transaction", FIELD_LATER, .fallback = "null", .refusal = not_yet,
-	 .meaning = "Topic for transaction boundaries: not supported yet."},
+	{"transaction", FIELD_STRING, AT(pipe.topics.transaction), .fallback = "{task}.transaction",
+	 .max = TASK_TOPIC_MAX,
+	 .meaning = "Topic for where transactions begin and end, with the placeholder {task}; used "
+		    "with options.provide.transaction.metadata."},
 	{"schema_changes", FIELD_LATER, .fallback = "null", .refusal = not_yet,
 	 .meaning = "Topic for DDL: not supported yet."},
 	END,
@@ -175,6 +178,32 @@ static const struct task_field options[] = {
 	 .meaning = "Debezium's option of this name."},
 	{"binary.handling.mode", FIELD_ENUM, AT(pipe.options.binary), .fallback = "bytes",
 	 .choices = binaries, .meaning = "Debezium's option of this name."},
+	{"key.converter.schemas.enable", FIELD_BOOL, AT(pipe.options.key_schemas),
+	 .meaning = "Kafka Connect's option of this name (whose default is true): keys are "
+		    "{\"schema\":…,\"payload\":…}."},
+	{"value.converter.schemas.enable", FIELD_BOOL, AT(pipe.options.value_schemas),
+	 .meaning = "The same for values."},
+	{"schema.name.adjustment.mode", FIELD_ENUM, AT(pipe.options.schema_names),
+	 .fallback = "none", .choices = names, .meaning = "Debezium's option of this name."},
+	{"field.name.adjustment.mode", FIELD_ENUM, AT(pipe.options.field_names),
+	 .fallback = "none", .choices = names, .meaning = "Debezium's option of this name."},
+	{"skipped.operations", FIELD_STRING, AT(pipe.options.skipped), .fallback = "t",
+	 .min = 1, .max = 40,
+	 .meaning = "Debezium's option of this name: what of c, u, d and t (create, update, "
+		    "delete, truncate) is left out, comma separated; none: nothing."},
+	{"include.query", FIELD_BOOL, AT(pipe.options.include_query),
+	 .meaning = "Debezium's option of this name: source.query is the statement, where the "
+		    "source logs it."},
+	{"provide.transaction.metadata", FIELD_BOOL, AT(pipe.options.transactions),
+	 .meaning = "Debezium's option of this name: messages say of which transaction they are, "
+		    "and topics.transaction where it begins and ends."},
+	{"unavailable.value.placeholder", FIELD_STRING, AT(pipe.options.unavailable),
+	 .fallback = "__debezium_unavailable_value", .max = 256,
+	 .meaning = "Debezium's option of this name: stands for a TEXT or BLOB that the row image "
+		    "does not have."},
+	{"enable.time.adjuster", FIELD_BOOL, AT(pipe.options.time_adjuster), .number = 1,
+	 .meaning = "Debezium's option of this name, for compat exact: the years 1 to 99 are 2001 "
+		    "to 1999."},
 	END,
 };
 

@@ -344,6 +344,7 @@ int task_check_side_topics(const struct task *t, struct err *err)
 		const char *template;
 	} topics[] = {
 		{"heartbeat", t->pipe.topics.heartbeat},
+		{"transaction", t->pipe.options.transactions ? t->pipe.topics.transaction : ""},
 	};
 	char name[TASK_TOPIC_MAX + 1];
 	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {

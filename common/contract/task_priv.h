@@ -87,6 +87,8 @@ int task_check(struct task *t, struct err *err);
 int task_check_rules(const struct task *t, struct err *err);
 /* pipe.topics: the templates of topics that are no table's. */
 int task_check_side_topics(const struct task *t, struct err *err);
+/* Of a name that is Debezium's and no option here: what there is instead; else NULL. */
+const char *task_peer_option(const char *name);
 /* One of pipe.properties. */
 int task_check_property(const struct task_path *path, const struct task_property *p,
 			struct err *err);

@@ -16,7 +16,6 @@
 #include <errno.h>
 
 #define NEW_KEY_HEADER "__debezium.newkey"
-#define UNAVAILABLE "__debezium_unavailable_value"
 #define OLD_KEY_HEADER "__debezium.oldkey"
 
 /* One message to be written. */
@@ -246,7 +245,7 @@ static enum absent_form absent(const struct envelope *e, const struct column *c,
 	case COLUMN_LONG_BLOB:
 	case COLUMN_BLOB:
 	case COLUMN_BLOB_COMPRESSED:
-		*ret_text = UNAVAILABLE;
+		*ret_text = e->options.unavailable;
 		return ABSENT_PLACEHOLDER;
 	default:
 		break;

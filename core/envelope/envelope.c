@@ -73,10 +73,13 @@ static int open_in(struct envelope *e, const struct envelope_options *o, struct 
 	if (o->key_columns)
 		e->options.key_columns =
 		    arena_strndup(&e->arena, o->key_columns, strlen(o->key_columns));
+	const char *unavailable = o->unavailable ? o->unavailable : "__debezium_unavailable_value";
+	e->options.unavailable = arena_strndup(&e->arena, unavailable, strlen(unavailable));
 	json_put_string(&e->shared, name, strlen(name));
 	const char *quoted =
 	    e->shared.failed ? NULL : arena_strndup(&e->arena, e->shared.data, e->shared.len);
-	if (!quoted || !e->options.name || (o->key_columns && !e->options.key_columns))
+	if (!quoted || !e->options.name || !e->options.unavailable ||
+	    (o->key_columns && !e->options.key_columns))
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for an envelope");
 	e->name_json = (struct span){(const uint8_t *)quoted, e->shared.len};
 	buf_clear(&e->shared);

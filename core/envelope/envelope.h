@@ -73,6 +73,13 @@ enum envelope_binary {
 	ENVELOPE_BINARY_HEX,       /* "hex" */
 };
 
+/* options.schema.name.adjustment.mode, options.field.name.adjustment.mode */
+enum envelope_names {
+	ENVELOPE_NAMES_NONE,         /* "none": as they are */
+	ENVELOPE_NAMES_AVRO,         /* "avro": what Avro does not allow is '_' */
+	ENVELOPE_NAMES_AVRO_UNICODE, /* "avro_unicode": it is _uXXXX */
+};
+
 /* Zero is the default everywhere. Strings are copied by envelope_open. */
 struct envelope_options {
 	const char *name; /* source.name: Debezium's topic.prefix; the task's name */
@@ -91,6 +98,15 @@ struct envelope_options {
 	enum envelope_time time;
 	enum envelope_binary binary;
 	bool include_query; /* "include.query": source.query has the event's statement */
+	bool key_schemas;   /* debezium: {"schema":…,"payload":…} */
+	bool value_schemas;
+	enum envelope_names schema_names;
+	enum envelope_names field_names;
+	/* "skipped.operations" of debezium; changes of the key are updates. */
+	bool skip_create, skip_update, skip_delete, skip_truncate;
+	bool transactions;       /* "provide.transaction.metadata" */
+	const char *unavailable; /* "unavailable.value.placeholder"; NULL: Debezium's own */
+	bool years_as_they_are;  /* "enable.time.adjuster" is false */
 };
 
 struct envelope;       /* opaque */

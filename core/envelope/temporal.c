@@ -100,7 +100,8 @@ static bool read_civil(struct buf *b, const struct plan_column *c, const struct 
 		*ret_status = put_no_date(b, c, v, ret, epoch);
 		return false;
 	}
-	if (__builtin_expect(ret->year <= 99, 0) && is_exact(c))
+	if (__builtin_expect(ret->year <= 99, 0) && is_exact(c) &&
+	    !c->options->years_as_they_are)
 		adjust_year(ret);
 	return true;
 }

@@ -117,6 +117,13 @@ void setup_envelope_options(const struct task *task, struct envelope_options *re
 		[TASK_BINARY_BASE64_URL] = ENVELOPE_BINARY_BASE64URL,
 		[TASK_BINARY_HEX] = ENVELOPE_BINARY_HEX,
 	};
+	static const enum envelope_names names[] = {
+		[TASK_NAMES_NONE] = ENVELOPE_NAMES_NONE,
+		[TASK_NAMES_AVRO] = ENVELOPE_NAMES_AVRO,
+		[TASK_NAMES_AVRO_UNICODE] = ENVELOPE_NAMES_AVRO_UNICODE,
+	};
+	unsigned skipped = 0;
+	(void)task_skipped_operations(p->options.skipped, &skipped); /* checked with the document */
 	*ret = (struct envelope_options){
 		.name = task->name,
 		.format = ENVELOPE_DEBEZIUM,
@@ -129,6 +136,18 @@ void setup_envelope_options(const struct task *task, struct envelope_options *re
 		.bigint = bigints[p->options.bigint_unsigned],
 		.time = times[p->options.time_precision],
 		.binary = binaries[p->options.binary],
+		.key_schemas = p->options.key_schemas,
+		.value_schemas = p->options.value_schemas,
+		.schema_names = names[p->options.schema_names],
+		.field_names = names[p->options.field_names],
+		.skip_create = skipped & TASK_SKIP_CREATE,
+		.skip_update = skipped & TASK_SKIP_UPDATE,
+		.skip_delete = skipped & TASK_SKIP_DELETE,
+		.skip_truncate = skipped & TASK_SKIP_TRUNCATE,
+		.include_query = p->options.include_query,
+		.transactions = p->options.transactions,
+		.unavailable = p->options.unavailable,
+		.years_as_they_are = !p->options.time_adjuster,
 	};
 }
 
