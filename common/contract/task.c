@@ -413,6 +413,12 @@ static int unknown_key(struct parse *p, const struct task_field *fields, const c
 	return task_invalid(&p->path, p->err, "is not known");
 }
 
+/* pipe.format stands before pipe.options in the table: it has been read. */
+static bool is_of_format(const struct parse *p, const struct task_field *f)
+{
+	return f->formats == 0 || (f->formats >> p->task->pipe.format & 1);
+}
+
 /* object NULL: all defaults. A key that is null counts as absent. */
 static int read_fields(struct parse *p, const struct task_field *fields, json_t *object)
 {
@@ -428,6 +434,10 @@ static int read_fields(struct parse *p, const struct task_field *fields, json_t 
 	for (const struct task_field *f = fields; f->name; f++) {
 		size_t back = task_path_push(&p->path, f->name);
 		value = json_object_get(object, f->name);
+		if (value && !json_is_null(value) && !is_of_format(p, f))
+			return task_invalid(&p->path, p->err,
+					    "is no option of pipe.format \"%s\", which the task has",
+					    task_format_name(p->task->pipe.format));
 		int rc = value && !json_is_null(value) ? read_field(p, f, value)
 						       : set_default(p, f);
 		if (rc < 0)

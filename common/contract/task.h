@@ -121,7 +121,7 @@ enum task_sasl { TASK_SASL_NONE, TASK_SASL_PLAIN, TASK_SASL_SCRAM_256, TASK_SASL
 enum task_snapshot { TASK_SNAPSHOT_NEVER, TASK_SNAPSHOT_INITIAL, TASK_SNAPSHOT_WHEN_NEEDED };
 enum task_on_error { TASK_ON_ERROR_STOP, TASK_ON_ERROR_DEAD_LETTER };
 
-/* pipe.options of format debezium, under Debezium's names and values. */
+/* pipe.options, under the names and values of the peer whose format it is. */
 enum task_compat { TASK_COMPAT_LOSSLESS, TASK_COMPAT_EXACT };
 enum task_decimal { TASK_DECIMAL_PRECISE, TASK_DECIMAL_DOUBLE, TASK_DECIMAL_STRING };
 enum task_bigint { TASK_BIGINT_LONG, TASK_BIGINT_PRECISE };
@@ -137,12 +137,31 @@ enum task_binary { TASK_BINARY_BYTES, TASK_BINARY_BASE64, TASK_BINARY_BASE64_URL
 
 enum task_names { TASK_NAMES_NONE, TASK_NAMES_AVRO, TASK_NAMES_AVRO_UNICODE };
 
+enum task_key_format { TASK_KEY_HASH, TASK_KEY_ARRAY };
+
+/* Maxwell's: 0, 1, or -1 when not given, which is its default. */
+struct task_maxwell {
+	int key_format; /* enum task_key_format: kafka_key_format */
+	int binlog_position;
+	int gtid_position;
+	int commit_info;
+	int xoffset;
+	int nulls;
+	int server_id;
+	int thread_id;
+	int row_query;
+	int primary_keys;
+	int primary_key_columns;
+	int null_zerodates;
+};
+
 struct task_options {
 	int compat;          /* enum task_compat */
 	int decimal;         /* decimal.handling.mode */
 	int bigint_unsigned; /* bigint.unsigned.handling.mode */
 	int time_precision;  /* time.precision.mode */
 	int binary;          /* binary.handling.mode */
+	struct task_maxwell maxwell;
 	bool key_schemas;    /* key.converter.schemas.enable */
 	bool value_schemas;  /* value.converter.schemas.enable */
 	int schema_names;    /* schema.name.adjustment.mode: enum task_names */
@@ -187,7 +206,7 @@ struct task_pipe {
 	const char *key_columns; /* the text behind "columns:" */
 	int format;   /* enum task_format */
 	int delivery; /* enum task_delivery */
-	bool tombstones;
+	int tombstones; /* 0, 1; -1: not given, it is as the format has it */
 	struct task_options options;
 	struct task_property *properties; /* librdkafka's, from the allowlist */
 	size_t nproperties;
@@ -323,6 +342,8 @@ int task_parse_time(const char *text, usec_t *ret);
 /* 0, or -EINVAL with a reason: [A-Za-z0-9_.-], 1 to TASK_NAME_MAX, not beginning with '.'. */
 int task_name_check(const char *name, const char **ret_reason);
 const char *task_tls_mode_name(int mode);
+/* As the document spells it. */
+const char *task_format_name(int format);
 /*
  * The value of one of pipe.options by its name in the document, default included; NULL
  * when there is none of that name.

@@ -26,6 +26,16 @@ static const struct task_field *find_field(const struct task_field *fields, cons
 	return NULL;
 }
 
+const char *task_format_name(int format)
+{
+	static const char *const names[] = {
+		[TASK_FORMAT_DEBEZIUM] = "debezium",
+		[TASK_FORMAT_MAXWELL] = "maxwell",
+		[TASK_FORMAT_CANAL] = "canal",
+	};
+	return format >= 0 && format <= TASK_FORMAT_CANAL ? names[format] : "?";
+}
+
 const char *task_option(const struct task *t, const char *name)
 {
 	const struct task_field *pipe = find_field(task_fields, "pipe");
@@ -145,10 +155,15 @@ static void put_fields(const void *base, const struct task_field *fields, int de
 		       shown_fn *shown_as, struct buf *out)
 {
 	buf_putc(out, '{');
+	bool first = true;
 	for (const struct task_field *f = fields; f->name; f++) {
 		const void *at = task_member_const(base, f->offset);
-		if (f != fields)
+		/* Another format's option would be refused when the document is read again. */
+		if (f->formats && !(f->formats >> ((const struct task *)base)->pipe.format & 1))
+			continue;
+		if (!first)
 			buf_putc(out, ',');
+		first = false;
 		indent(out, depth + 1);
 		put_text(out, f->name);
 		buf_lit(out, ": ");

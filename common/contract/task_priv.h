@@ -44,6 +44,7 @@ struct task_field {
 	const char *refusal;        /* why, and what instead */
 	const struct task_field *fields; /* OBJECT, LIST; name NULL at the end */
 	size_t size;                     /* LIST: of an element */
+	unsigned formats;		 /* of pipe.options: bit i: of enum task_format i; 0: all */
 	const char *meaning;             /* one sentence */
 };
 

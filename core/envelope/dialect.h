@@ -52,5 +52,6 @@ struct dialect {
 };
 
 extern const struct dialect dialect_debezium;
+extern const struct dialect dialect_maxwell;
 
 #endif

@@ -92,6 +92,8 @@ static int open_in(struct envelope *e, const struct envelope_options *o, struct 
 static const struct dialect *dialect_of(enum envelope_format format)
 {
 	switch (format) {
+	case ENVELOPE_MAXWELL:
+		return &dialect_maxwell;
 	case ENVELOPE_DEBEZIUM:
 		break;
 	}

@@ -25,6 +25,7 @@
 
 enum envelope_format {
 	ENVELOPE_DEBEZIUM, /* "debezium" */
+	ENVELOPE_MAXWELL,  /* "maxwell" */
 };
 
 /* pipe.key: what a message's key is made of. */
@@ -38,8 +39,8 @@ enum envelope_key {
 
 /* options.compat */
 enum envelope_compat {
-	ENVELOPE_LOSSLESS, /* "lossless": differs from Debezium only where it loses data */
-	ENVELOPE_EXACT,    /* "exact": what Debezium writes, its losses included */
+	ENVELOPE_LOSSLESS, /* "lossless": differs from the peer only where it loses data */
+	ENVELOPE_EXACT,    /* "exact": what the peer writes, its losses included */
 };
 
 /* options.decimal.handling.mode */
@@ -73,6 +74,22 @@ enum envelope_binary {
 	ENVELOPE_BINARY_HEX,       /* "hex" */
 };
 
+/* Maxwell's options, by their names; no_…: what is on by default, and is not asked for. */
+struct envelope_maxwell {
+	bool key_array;		  /* kafka_key_format "array" */
+	bool no_commit_info;	  /* output_commit_info */
+	bool no_xoffset;	  /* output_xoffset */
+	bool no_nulls;		  /* output_nulls */
+	bool binlog_position;	  /* output_binlog_position */
+	bool gtid_position;	  /* output_gtid_position */
+	bool server_id;		  /* output_server_id */
+	bool thread_id;		  /* output_thread_id */
+	bool row_query;		  /* output_row_query */
+	bool primary_keys;	  /* output_primary_keys */
+	bool primary_key_columns; /* output_primary_key_columns */
+	bool null_zerodates;	  /* output_null_zerodates */
+};
+
 /* options.schema.name.adjustment.mode, options.field.name.adjustment.mode */
 enum envelope_names {
 	ENVELOPE_NAMES_NONE,         /* "none": as they are */
@@ -97,6 +114,7 @@ struct envelope_options {
 	enum envelope_bigint bigint;
 	enum envelope_time time;
 	enum envelope_binary binary;
+	struct envelope_maxwell maxwell;
 	bool include_query; /* "include.query": source.query has the event's statement */
 	bool key_schemas;   /* debezium: {"schema":…,"payload":…} */
 	bool value_schemas;

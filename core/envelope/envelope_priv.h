@@ -145,6 +145,8 @@ enum put_status image_put_key(struct buf *b, const struct envelope_table *t,
 			      const struct plan_column **ret_at);
 /* `,"name":` and the value, for objects that a dialect makes itself; not for an absent one. */
 enum put_status image_put_member(struct buf *b, const struct plan_column *c, const struct value *v);
+/* The value alone. */
+enum put_status image_put_value(struct buf *b, const struct plan_column *c, const struct value *v);
 /* Are two values the same bytes? */
 bool value_equal(const struct value *a, const struct value *b);
 /* Makes the error of a row that failed so: -EBADMSG. */

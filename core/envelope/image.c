@@ -135,6 +135,11 @@ enum put_status image_put_member(struct buf *b, const struct plan_column *c, con
 	return put_present(b, c, v);
 }
 
+enum put_status image_put_value(struct buf *b, const struct plan_column *c, const struct value *v)
+{
+	return put_present(b, c, v);
+}
+
 bool value_equal(const struct value *a, const struct value *b)
 {
 	if (a->kind != b->kind)

@@ -117,6 +117,11 @@ void setup_envelope_options(const struct task *task, struct envelope_options *re
 		[TASK_BINARY_BASE64_URL] = ENVELOPE_BINARY_BASE64URL,
 		[TASK_BINARY_HEX] = ENVELOPE_BINARY_HEX,
 	};
+	static const enum envelope_format formats[] = {
+		[TASK_FORMAT_DEBEZIUM] = ENVELOPE_DEBEZIUM,
+		[TASK_FORMAT_MAXWELL] = ENVELOPE_MAXWELL,
+	};
+	const struct task_maxwell *m = &p->options.maxwell;
 	static const enum envelope_names names[] = {
 		[TASK_NAMES_NONE] = ENVELOPE_NAMES_NONE,
 		[TASK_NAMES_AVRO] = ENVELOPE_NAMES_AVRO,
@@ -126,8 +131,9 @@ void setup_envelope_options(const struct task *task, struct envelope_options *re
 	(void)task_skipped_operations(p->options.skipped, &skipped); /* checked with the document */
 	*ret = (struct envelope_options){
 		.name = task->name,
-		.format = ENVELOPE_DEBEZIUM,
-		.tombstones = p->tombstones,
+		.format = formats[p->format],
+		.tombstones = p->tombstones < 0 ? p->format == TASK_FORMAT_DEBEZIUM
+						: p->tombstones > 0,
 		.key = keys[p->key],
 		.key_columns = p->key_columns,
 		.compat = p->options.compat == TASK_COMPAT_EXACT ? ENVELOPE_EXACT
@@ -148,6 +154,18 @@ void setup_envelope_options(const struct task *task, struct envelope_options *re
 		.transactions = p->options.transactions,
 		.unavailable = p->options.unavailable,
 		.years_as_they_are = !p->options.time_adjuster,
+		.maxwell = {.key_array = m->key_format == TASK_KEY_ARRAY,
+			    .no_commit_info = m->commit_info == 0,
+			    .no_xoffset = m->xoffset == 0,
+			    .no_nulls = m->nulls == 0,
+			    .binlog_position = m->binlog_position > 0,
+			    .gtid_position = m->gtid_position > 0,
+			    .server_id = m->server_id > 0,
+			    .thread_id = m->thread_id > 0,
+			    .row_query = m->row_query > 0,
+			    .primary_keys = m->primary_keys > 0,
+			    .primary_key_columns = m->primary_key_columns > 0,
+			    .null_zerodates = m->null_zerodates > 0},
 	};
 }
 
