@@ -535,6 +535,78 @@ static void test_other_group_inside_partial_one(void **state)
 	world_end(&w);
 }
 
+static void put_xa(struct world *w, struct prepared *entry, bool decided)
+{
+	struct record *r = put(w, RECORD_XA, sizeof(struct record_xa));
+	*record_as_xa(r) = (struct record_xa){.entry = entry, .decided = decided};
+}
+
+static struct prepared *prepared_as(const char *xid)
+{
+	struct xid x;
+	struct gtid gtid = gtid_of(6);
+	struct binlog_pos start = at(100);
+	assert_int_equal(xid_parse((struct span){(const uint8_t *)xid, strlen(xid)}, &x), 0);
+	return prepared_new(&x, &gtid, &start, "");
+}
+
+static void take_all(struct world *w)
+{
+	while (take(w))
+		;
+}
+
+/* An entry enters with the MARK of its group and leaves with that of the decision. */
+static void test_prepared(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, UUID ":1-5");
+	struct prepared *one = prepared_as("'one'");
+	const struct prepared_set *s = &w.ledger.safe.prepared;
+	put_xa(&w, prepared_ref(one), false);
+	take_all(&w);
+	assert_int_equal(advance(&w), 0);
+	assert_int_equal(s->n, 0); /* not without its MARK */
+	put_mark(&w, gtid_of(6), 200, 1);
+	put_xa(&w, prepared_as("'two'"), false);
+	put_mark(&w, gtid_of(7), 300, 1);
+	take_all(&w);
+	assert_int_equal(advance(&w), 1);
+	assert_at(&w, 300, UUID ":1-7");
+	assert_int_equal(s->n, 2);
+
+	/* Rows of the first: it stays as long as one is not acknowledged. */
+	put_group(&w, gtid_of(8), 300);
+	put_message(&w, 1, 11, RECORD_ROW_END);
+	put_message(&w, 2, 22, RECORD_ROW_END);
+	put_xa(&w, prepared_ref(one), true);
+	put_mark(&w, gtid_of(8), 400, 1);
+	struct record *first = (take(&w), take(&w)), *second = take(&w);
+	take_all(&w);
+	ledger_acked(&w.ledger, first);
+	assert_int_equal(advance(&w), 1);
+	assert_partial(&w, 1, 11, 300);
+	assert_int_equal(s->n, 2);
+	ledger_acked(&w.ledger, second);
+	assert_int_equal(advance(&w), 1);
+	assert_partial(&w, 0, 0, 0);
+	assert_int_equal(s->n, 1);
+	assert_null(prepared_find(s, &one->xid));
+
+	/* A group that broke off, and another instead. */
+	put_xa(&w, prepared_ref(one), false);
+	put_xa(&w, prepared_as("'three'"), false);
+	put_mark(&w, gtid_of(9), 500, 1);
+	put_xa(&w, prepared_ref(one), false);
+	take_all(&w);
+	assert_int_equal(advance(&w), 1);
+	assert_int_equal(s->n, 2);
+	assert_null(prepared_find(s, &one->xid));
+	prepared_unref(one);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_resume_mark_alone),
 		cmocka_unit_test(test_resume_behind_others),
 		cmocka_unit_test(test_other_group_inside_partial_one),
+		cmocka_unit_test(test_prepared),
 		cmocka_unit_test(test_random_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
