@@ -12,6 +12,7 @@
  *               Query CREATE … START TRANSACTION     -> INSIDE
  *               other Query                          -> OUTSIDE, the group's only statement
  *   STANDALONE  Query                                -> OUTSIDE
+ *   OPENED      TRANSACTION_PAYLOAD, which holds all from BEGIN to the terminator
  *   INSIDE      XID, Query COMMIT or ROLLBACK, XA_PREPARE -> OUTSIDE
  *   any         Query XA COMMIT, XA ROLLBACK         -> OUTSIDE
  */
@@ -42,6 +43,7 @@ static const char *const step_names[] = {
 	[STEP_XA_COMMIT] = "XA_COMMIT",
 	[STEP_XA_ROLLBACK] = "XA_ROLLBACK",
 	[STEP_DDL] = "DDL",
+	[STEP_PAYLOAD] = "PAYLOAD",
 };
 
 const char *step_kind_name(enum step_kind kind)
@@ -56,6 +58,11 @@ void stream_init(struct stream *s, enum flavor flavor, bool checksum_asked)
 	stream_start(s, NULL, 0);
 }
 
+void stream_free(struct stream *s)
+{
+	inflater_free(&s->inflater);
+}
+
 void stream_start(struct stream *s, const char *file, uint64_t pos)
 {
 	binlog_format_init(&s->format, s->format.flavor, s->checksum_asked);
@@ -65,6 +72,7 @@ void stream_start(struct stream *s, const char *file, uint64_t pos)
 	s->in_group = false;
 	s->alter_undecided = false;
 	s->file_changed = false;
+	s->in_payload = false;
 	s->group = (struct group){0};
 }
 
@@ -128,7 +136,7 @@ void stream_group_open(struct stream *s, const struct event *e, uint64_t start,
 int stream_group_close(struct stream *s, const struct event *e, enum step_kind kind,
 		       struct step *step, struct err *err)
 {
-	if (e->log_pos == 0)
+	if (e->log_pos == 0 && !s->in_payload)
 		return stream_corrupt(err, e, "it ends a transaction and has no position");
 	s->state = OUTSIDE;
 	s->in_group = false;
@@ -371,16 +379,23 @@ static int feed_rows(struct stream *s, struct step *step, struct err *err)
 	return 0;
 }
 
+static int feed_payload(struct stream *s, struct step *step, struct err *err)
+{
+	if (s->state == OUTSIDE)
+		return stream_outside(err, &step->event);
+	if (s->state != OPENED)
+		return stream_corrupt(err, &step->event, "a transaction inside another");
+	s->in_payload = true;
+	s->payload_pos = step->pos;
+	step->kind = STEP_PAYLOAD;
+	return 0;
+}
+
 static int feed_unsupported(const struct event *e, struct err *err)
 {
 	const char *hint = "";
-	if (e->type == EVENT_TRANSACTION_PAYLOAD)
-		hint = ": set binlog_transaction_compression=OFF on the source";
-	else if (e->type == EVENT_PARTIAL_UPDATE_ROWS)
+	if (e->type == EVENT_PARTIAL_UPDATE_ROWS)
 		hint = ": set binlog_row_value_options='' on the source";
-	else if (e->type >= EVENT_MARIA_QUERY_COMPRESSED &&
-		 e->type <= EVENT_MARIA_DELETE_ROWS_COMPRESSED_V2)
-		hint = ": set log_bin_compress=OFF on the source";
 	return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED,
 		       "%s event (type %u) is not supported%s", event_type_name(e->type),
 		       e->type, hint);
@@ -417,6 +432,8 @@ static int feed_body(struct stream *s, struct step *step, struct err *err)
 		return feed_rotate(s, step, err);
 	case EVENT_FORMAT_DESCRIPTION:
 		return feed_format(s, step, err);
+	case EVENT_TRANSACTION_PAYLOAD:
+		return feed_payload(s, step, err);
 	case EVENT_XA_PREPARE:
 		return feed_xa_prepare(s, step, err);
 	case EVENT_INCIDENT:
@@ -468,6 +485,10 @@ int stream_feed(struct stream *s, const void *bytes, size_t len, struct step *re
 	if (rc == 0 && s->file_changed && step.event.type != EVENT_FORMAT_DESCRIPTION &&
 	    step.event.type != EVENT_ROTATE && is_in_file(&step.event))
 		rc = stream_corrupt(err, &step.event, "the file changed inside a transaction");
+	if (rc == 0 && s->in_payload)
+		rc = stream_corrupt(err, &step.event, "inside a TRANSACTION_PAYLOAD");
+	if (rc == 0)
+		rc = inflate_event(&s->inflater, &s->format, &step.event, err);
 	if (rc == 0)
 		rc = feed_body(s, &step, err);
 	if (rc < 0) {
@@ -477,4 +498,57 @@ int stream_feed(struct stream *s, const void *bytes, size_t len, struct step *re
 	}
 	*ret = step;
 	return 0;
+}
+
+/* What a transaction's cache holds, and so a payload. */
+static bool may_be_inner(uint8_t type)
+{
+	switch (type) {
+	case EVENT_FORMAT_DESCRIPTION:
+	case EVENT_ROTATE:
+	case EVENT_STOP:
+	case EVENT_HEARTBEAT:
+	case EVENT_HEARTBEAT_V2:
+	case EVENT_GTID:
+	case EVENT_GTID_TAGGED:
+	case EVENT_ANONYMOUS_GTID:
+	case EVENT_PREVIOUS_GTIDS:
+	case EVENT_TRANSACTION_PAYLOAD:
+		return false;
+	default:
+		return true;
+	}
+}
+
+int stream_feed_inner(struct stream *s, const void *bytes, size_t len, struct step *ret,
+		      struct err *err)
+{
+	struct step step = {.kind = STEP_SKIP, .pos = s->payload_pos};
+	struct binlog_format plain = s->format;
+	plain.checksum = false; /* the payload has one for all */
+	int rc = event_parse(&plain, bytes, len, &step.event, err);
+	if (rc == 0 && !s->in_group)
+		rc = stream_corrupt(err, &step.event, "behind the end of its transaction");
+	if (rc == 0 && !may_be_inner(step.event.type))
+		rc = stream_corrupt(err, &step.event, "inside a TRANSACTION_PAYLOAD");
+	if (rc == 0)
+		rc = feed_body(s, &step, err);
+	if (rc < 0) {
+		char where[sizeof(err->where)];
+		err_locate(err, "%s", stream_where(s, step.pos, where, sizeof(where)));
+		return rc;
+	}
+	*ret = step;
+	return 0;
+}
+
+int stream_payload_end(struct stream *s, struct err *err)
+{
+	char where[300];
+	s->in_payload = false;
+	if (!s->in_group)
+		return 0;
+	return err_set_at(err, -EBADMSG, ERR_EVENT_CORRUPT,
+			  stream_where(s, s->payload_pos, where, sizeof(where)),
+			  "TRANSACTION_PAYLOAD event: its transaction does not end in it");
 }

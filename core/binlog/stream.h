@@ -20,14 +20,15 @@
  * After a step with ends_group, `at` is the end of the group: the only kind of position
  * that a dump may start from.
  *
- * Pure: no log, no clock, no blocking, no heap. Thread: whichever reads the source.
+ * Pure: no log, no clock, no blocking. Thread: whichever reads the source.
  * Memory: a step borrows from the event's bytes and from the stream, until the next
- * call. After a failure the stream is unusable until stream_start().
+ * call; the stream owns a buffer once it has met a compressed event. After a failure the stream is unusable until stream_start().
  */
 #ifndef MR_BINLOG_STREAM_H
 #define MR_BINLOG_STREAM_H
 
 #include "core/binlog/event.h"
+#include "core/binlog/inflate.h"
 #include "core/model/position.h"
 #include "core/model/xid.h"
 
@@ -50,6 +51,8 @@ enum step_kind {
 	STEP_XA_COMMIT,  /* ends the group: the rows prepared under stream.xid happened */
 	STEP_XA_ROLLBACK, /* ends the group: they did not */
 	STEP_DDL,        /* step.text, step.db: a statement other than a row change */
+	STEP_PAYLOAD,    /* payload_open(step.event); each event in it to stream_feed_inner(),
+			    then stream_payload_end() */
 };
 
 const char *step_kind_name(enum step_kind kind);
@@ -97,11 +100,16 @@ struct stream {
 	bool checksum_asked;
 	bool alter_undecided;  /* MariaDB's two-phase ALTER: this group changes no table */
 	bool file_changed;     /* a ROTATE inside a group: only a crash explains it */
+	bool in_payload;       /* what is fed comes out of a TRANSACTION_PAYLOAD */
+	uint64_t payload_pos;  /* where that starts */
 	char name[520];        /* a savepoint's, unquoted */
+	struct inflater inflater;
 };
 
 /* checksum_asked: see binlog_format_init(). */
 void stream_init(struct stream *s, enum flavor flavor, bool checksum_asked);
+/* Frees what compressed events needed. */
+void stream_free(struct stream *s);
 
 /*
  * A new dump begins: forgets format and group. `file` ("" or NULL: unknown until the
@@ -120,6 +128,15 @@ void stream_start(struct stream *s, const char *file, uint64_t pos);
  */
 int stream_feed(struct stream *s, const void *bytes, size_t len, struct step *ret, struct err *err)
 	MR_MUST_CHECK;
+
+/*
+ * An event out of the payload that the last step named. The same errors; positions are the
+ * payload's: where it starts is where its events do, where it ends is where the group does.
+ */
+int stream_feed_inner(struct stream *s, const void *bytes, size_t len, struct step *ret,
+		      struct err *err) MR_MUST_CHECK;
+/* The payload has no more events: the group must have ended with its last. */
+int stream_payload_end(struct stream *s, struct err *err) MR_MUST_CHECK;
 
 /* "file:pos (gtid …)" of the event that starts at pos, for err_locate(); returns out. */
 const char *stream_where(const struct stream *s, uint64_t pos, char *out, size_t size);

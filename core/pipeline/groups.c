@@ -301,6 +301,7 @@ int groups_step(struct source_thread *t, const struct step *step, struct err *er
 	case STEP_SKIP:
 	case STEP_HEARTBEAT:
 	case STEP_ROWS_QUERY:
+	case STEP_PAYLOAD: /* steps.c opens it */
 		break;
 	}
 	return 0;

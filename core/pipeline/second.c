@@ -32,6 +32,7 @@ struct second {
 	uint64_t event;
 	struct binlog_pos start; /* of the group, on this server */
 	struct stream stream;
+	struct steps steps;
 };
 
 static int not_found(const struct second *x, struct err *err)
@@ -138,7 +139,8 @@ static int open_dump(struct second *x, const struct position *from, struct err *
 			     source_name(t->second));
 	random_uuid(uuid);
 	/* It ends at the end of the log: what is not there will not come. */
-	return rc < 0 ? rc : source_thread_dump(t, t->second, &x->stream, from, uuid, true, err);
+	return rc < 0 ? rc : source_thread_dump(t, t->second, &x->stream, &x->steps, from, uuid,
+						    true, err);
 }
 
 static int read_from(struct second *x, const struct position *from, struct err *err)
@@ -148,15 +150,12 @@ static int read_from(struct second *x, const struct position *from, struct err *
 	int rc = open_dump(x, from, err);
 	x->ours = false;
 	while (rc == 0 && !done) {
-		struct span bytes;
 		struct step step;
-		rc = dump_next(t->second, &bytes, err);
+		rc = steps_next(&x->steps, t->second, &x->stream, &step, err);
 		if (rc == 0)
 			rc = err_set(err, -ENOENT, ERR_SOURCE_DIVERGED,
 				     "%s does not have it", source_name(t->second));
 		if (rc > 0)
-			rc = stream_feed(&x->stream, bytes.p, bytes.len, &step, err);
-		if (rc == 0)
 			rc = step_of(x, &step, &done, err);
 	}
 	source_thread_close(t, &t->stop->second, &t->second);
@@ -236,6 +235,8 @@ int second_read(struct source_thread *t, const struct prepared *entry, struct er
 		why = (struct err){0};
 		rc = attempt_by_gtid(&x, &why);
 	}
+	steps_free(&x.steps);
+	stream_free(&x.stream);
 	if (rc < 0 && rc != -ECANCELED) {
 		*err = why;
 		err_prefix(err, "the rows of XA transaction %s, prepared at %.120s:%llu%s%s", xid,

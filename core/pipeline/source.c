@@ -161,8 +161,8 @@ void source_thread_close(struct source_thread *t, struct source **slot, struct s
 }
 
 int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
-		       const struct position *from, const char *uuid, bool to_end,
-		       struct err *err)
+		       struct steps *steps, const struct position *from, const char *uuid,
+		       bool to_end, struct err *err)
 {
 	char hostname[PROCESS_HOSTNAME_MAX], shown[SETUP_REPLICA_NAME_MAX];
 	process_hostname(hostname);
@@ -185,6 +185,7 @@ int source_thread_dump(struct source_thread *t, struct source *s, struct stream 
 		return rc;
 	bool by_gtid = from->gtids && t->server.gtids;
 	stream_start(stream, by_gtid ? NULL : from->at.file, by_gtid ? 0 : from->at.pos);
+	steps_restart(steps);
 	log_info("reading %s (%s) as replica %u from %s%s%s:%llu", source_name(s),
 		 t->server.version_text, id, by_gtid ? "its GTID position" : "",
 		 from->at.file[0] ? (by_gtid ? ", behind " : "") : "",
@@ -194,7 +195,7 @@ int source_thread_dump(struct source_thread *t, struct source *s, struct stream 
 
 static int start_dump(struct source_thread *t, const struct position *from, struct err *err)
 {
-	return source_thread_dump(t, t->dump, &t->stream, from, t->uuid, false, err);
+	return source_thread_dump(t, t->dump, &t->stream, &t->steps, from, t->uuid, false, err);
 }
 
 /* A file and an offset mean something on the server they are of, and nowhere else. */
@@ -323,18 +324,14 @@ static void note_failure(struct source_thread *t, bool in_group)
 static int read_dump(struct source_thread *t, struct err *err)
 {
 	while (!stopping(t)) {
-		struct span bytes;
 		struct step step;
-		int rc = dump_next(t->dump, &bytes, err);
+		int rc = steps_next(&t->steps, t->dump, &t->stream, &step, err);
 		if (rc == 0)
 			rc = err_set(err, -EPIPE, ERR_SOURCE_LOST, "%s ended the stream",
 				     source_name(t->dump));
+		if (rc < 0 && t->steps.bytes_failed)
+			note_failure(t, t->stream.in_group);
 		if (rc > 0) {
-			rc = stream_feed(&t->stream, bytes.p, bytes.len, &step, err);
-			if (rc < 0)
-				note_failure(t, t->stream.in_group);
-		}
-		if (rc == 0) {
 			note_time(t, &step);
 			note_progress(t, &step);
 			rc = groups_step(t, &step, err);
@@ -343,6 +340,8 @@ static int read_dump(struct source_thread *t, struct err *err)
 						    err);
 			if (rc < 0)
 				note_failure(t, true);
+			else if (step.ends_group || step.kind == STEP_HEARTBEAT)
+				t->attempts = t->refusals = 0;
 		}
 		if (rc < 0)
 			return rc;
@@ -520,6 +519,8 @@ void source_thread_fini(struct source_thread *t)
 	kept_clear(&t->kept);
 	hold_free(&t->hold);
 	verdict_free(&t->verdict);
+	steps_free(&t->steps);
+	stream_free(&t->stream);
 	gtid_set_free(t->target_gtids);
 	position_clear(&t->read);
 }

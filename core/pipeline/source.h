@@ -16,6 +16,7 @@
 #include "core/pipeline/hold.h"
 #include "core/pipeline/kept.h"
 #include "core/pipeline/publish.h"
+#include "core/pipeline/steps.h"
 #include "core/pipeline/verdict.h"
 
 #include <pthread.h>
@@ -85,6 +86,7 @@ struct source_thread {
 	struct source *second;  /* the dump of second.c; only while that works */
 	struct server_info server;
 	struct stream stream;
+	struct steps steps;
 	struct hold hold;
 	struct verdict verdict;
 	struct schema *schema;
@@ -120,8 +122,8 @@ int source_thread_open(struct source_thread *t, struct source **slot, struct sou
 		       struct err *err) MR_MUST_CHECK;
 void source_thread_close(struct source_thread *t, struct source **slot, struct source **s);
 int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
-		       const struct position *from, const char *uuid, bool to_end,
-		       struct err *err) MR_MUST_CHECK;
+		       struct steps *steps, const struct position *from, const char *uuid,
+		       bool to_end, struct err *err) MR_MUST_CHECK;
 
 int source_thread_init(struct source_thread *t, const struct position *from,
 		       struct err *err) MR_MUST_CHECK;

@@ -121,3 +121,31 @@ def test_filter_and_short_row_images(source, database, core):
         ("c", {"id": 20, "v": 1, "w": 1}), ("u", {"v": 2})]
     document["tables"]["rows"][0]["where"] = "w = 1"
     failure(core.run(document, state=core.folder / "other"), "value_invalid", "column w", "binlog_row_image=FULL")
+
+
+@pytest.mark.sources("mariadb-10.11", "mysql-8.0")
+def test_heartbeats(source, database, kafka, bus, core):
+    """They come while nothing changes, in order behind the rows read before, and not while the
+    source is away."""
+    table = f"{database}.t"
+    source.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY)")
+    document = task_document(source, include=table, pipe=bus, start=here(source))
+    topic = document["name"] + ".beat"
+    document["pipe"]["topics"] = {"heartbeat": "{task}.beat", "heartbeat_interval": "200ms"}
+    source.sql(f"INSERT INTO {table} VALUES (1)")
+    running = core.start(document)
+    beats = bus.collect(topic, count=4)
+    running.terminate().ok()
+    assert {beat.key for beat in beats} == {b'{"serverName":"%s"}' % document["name"].encode()}
+    values = [json.loads(beat.value) for beat in beats]
+    times = [value["ts_ms"] for value in values]
+    assert times == sorted(times) and all(value["task"] == document["name"] for value in values)
+    assert [(values[-1]["file"], values[-1]["pos"])] == [source.position()]
+    document["pipe"]["options"] = {"compat": "exact"}
+    document["name"] += "x"
+    core.folder /= "second"
+    core.folder.mkdir()
+    running = core.start(document)
+    beats = bus.collect(document["name"] + ".beat", count=1)
+    assert list(json.loads(beats[0].value)) == ["ts_ms"], "as Debezium writes it"
+    running.terminate().ok()

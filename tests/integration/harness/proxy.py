@@ -8,6 +8,7 @@ change, cut off, or hold back. A Proxy can stand in for a server in task_documen
 
 import socket
 import threading
+import zlib
 
 COM_BINLOG_DUMP = 0x12
 COM_BINLOG_DUMP_GTID = 0x1e
@@ -41,6 +42,12 @@ def event_type(event: bytes) -> int:
 def flipped(event: bytes, offset: int) -> bytes:
     """The event with one bit of one byte turned over."""
     return event[:offset] + bytes([event[offset] ^ 0x10]) + event[offset + 1:]
+
+
+def sealed(event: bytes) -> bytes:
+    """An event without its CRC, as one whose length and CRC are right."""
+    whole = event[:9] + (len(event) + 4).to_bytes(4, "little") + event[13:]
+    return whole + zlib.crc32(whole).to_bytes(4, "little")
 
 
 class Proxy:
