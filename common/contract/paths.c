@@ -43,7 +43,7 @@ static const struct {
 static const char *const parts[] = {
 	[PATHS_INSTANCES] = "instances", [PATHS_LAST_COMMIT] = "lastCommit",
 	[PATHS_CONTROL] = "control",     [PATHS_STATUS] = "status",
-	[PATHS_COMMANDS] = "commands",
+	[PATHS_COMMANDS] = "commands",   [PATHS_SCHEMA] = "schema",
 };
 
 static const char *const name_words[] = {
@@ -237,6 +237,13 @@ int paths_command(const char *task_path, const char *id, char ret_path[PATHS_SIZ
 	return rc < 0 ? rc : in_task(task_path, PATHS_COMMANDS, id, ret_path, err);
 }
 
+int paths_schema_chunk(const char *task_path, const char *chunk, char ret_path[PATHS_SIZE],
+		       struct err *err)
+{
+	int rc = paths_name_check(PATHS_NAME_ID, chunk, err);
+	return rc < 0 ? rc : in_task(task_path, PATHS_SCHEMA, chunk, ret_path, err);
+}
+
 /* What stands behind "FOLDER/", or NULL. */
 static const char *behind_folder(const char *path, enum paths_folder folder)
 {
@@ -274,6 +281,7 @@ static int parse_rest(const char *rest, struct paths_parsed *p)
 		[PATHS_CONTROL] = {PATHS_OF_CONTROL, -1, PATHS_NAME_ID},
 		[PATHS_STATUS] = {PATHS_OF_STATUS, -1, PATHS_NAME_ID},
 		[PATHS_COMMANDS] = {PATHS_OF_COMMANDS, PATHS_OF_COMMAND, PATHS_NAME_ID},
+		[PATHS_SCHEMA] = {PATHS_OF_SCHEMA, PATHS_OF_SCHEMA_CHUNK, PATHS_NAME_ID},
 	};
 	if (!*rest) {
 		p->kind = PATHS_OF_TASK;

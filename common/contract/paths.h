@@ -85,6 +85,7 @@ enum paths_part {
 	PATHS_CONTROL,
 	PATHS_STATUS,
 	PATHS_COMMANDS,
+	PATHS_SCHEMA, /* the history of table definitions: core/progress/schema_store.h */
 };
 
 /* A part of the task at task_path, which must be one (-EINVAL otherwise). */
@@ -95,6 +96,8 @@ int paths_instance(const char *task_path, const char *node, char ret_path[PATHS_
 		   struct err *err) MR_MUST_CHECK;
 int paths_command(const char *task_path, const char *id, char ret_path[PATHS_SIZE],
 		  struct err *err) MR_MUST_CHECK;
+int paths_schema_chunk(const char *task_path, const char *chunk, char ret_path[PATHS_SIZE],
+		       struct err *err) MR_MUST_CHECK;
 
 enum paths_kind {
 	PATHS_OF_TASK,
@@ -105,6 +108,8 @@ enum paths_kind {
 	PATHS_OF_STATUS,
 	PATHS_OF_COMMANDS,
 	PATHS_OF_COMMAND, /* child: its id */
+	PATHS_OF_SCHEMA,
+	PATHS_OF_SCHEMA_CHUNK, /* child: its name */
 };
 
 struct paths_parsed {

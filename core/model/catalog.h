@@ -9,6 +9,7 @@
 #ifndef MR_MODEL_CATALOG_H
 #define MR_MODEL_CATALOG_H
 
+#include "common/base/arena.h"
 #include "common/base/bytes.h"
 
 #include <stdbool.h>
@@ -76,5 +77,10 @@ struct catalog_table {
 	uint32_t nkeys;
 	struct catalog_key *keys;
 };
+
+/* A copy of all of it in the arena. 0 or -ENOMEM. */
+int catalog_copy(const struct catalog_table *from, struct arena *arena, struct catalog_table *ret);
+/* Whether rows read by the one and by the other give the same messages. */
+bool catalog_same(const struct catalog_table *a, const struct catalog_table *b);
 
 #endif

@@ -34,6 +34,7 @@ void checkpoint_fini(struct checkpoint *c)
 	position_doc_clear(&c->doc);
 	control_doc_clear(&c->control);
 	position_clear(&c->work);
+	schema_store_free(c->history);
 	free(c->path);
 }
 
@@ -120,11 +121,37 @@ int checkpoint_set_pipe_cluster(struct checkpoint *c, const char *id)
 	return position_doc_set(&c->doc.pipe_cluster, id);
 }
 
+struct schema_store *checkpoint_history(struct checkpoint *c)
+{
+	return c->history;
+}
+
+int checkpoint_take_history(struct checkpoint *c, const void *text, size_t len, struct err *err)
+{
+	if (!c->history)
+		c->history = schema_store_new(c->doc.uid);
+	return !c->history || schema_store_parse(c->history, text, len) < 0
+		       ? checkpoint_no_memory(err)
+		       : 0;
+}
+
+static int write_history(void *ctx, const void *text, size_t len, bool anew, struct err *err)
+{
+	struct checkpoint *c = ctx;
+	return c->store->save_history(c, text, len, anew, err);
+}
+
 int checkpoint_save(struct checkpoint *c, const struct position *p, struct err *err)
 {
 	struct buf b;
 	c->failed = true; /* until it is kept */
-	int rc = position_to_doc(p, c->revision, &c->doc, err);
+	/* A position may need definitions that were learned in front of it. */
+	const struct schema_sink sink = {.write = write_history, .ctx = c};
+	int rc = c->history && c->store->save_history
+			 ? schema_store_flush(c->history, p, c->doc.source, &sink, err)
+			 : 0;
+	if (rc == 0)
+		rc = position_to_doc(p, c->revision, &c->doc, err);
 	if (rc < 0)
 		return rc;
 	/* What is kept there now is not known after a failure: its number may be used up. */

@@ -15,6 +15,7 @@
 #include "common/contract/control.h"
 #include "core/model/position.h"
 #include "core/progress/ledger.h"
+#include "core/progress/schema_store.h"
 
 struct checkpoint;
 
@@ -61,6 +62,12 @@ int checkpoint_load(const struct checkpoint *c, struct position *ret,
  */
 const struct control_doc *checkpoint_control(const struct checkpoint *c);
 bool checkpoint_ordered(const struct checkpoint *c);
+
+/*
+ * The history of table definitions, kept beside the position; from checkpoint_claim() on.
+ * Every save writes what was added to it first.
+ */
+struct schema_store *checkpoint_history(struct checkpoint *c);
 
 /* What the next saves carry: the server the position is of; the pipe's cluster id. */
 int checkpoint_set_source(struct checkpoint *c, const char *source) MR_MUST_CHECK;

@@ -11,6 +11,9 @@ struct store {
 	int (*may_act)(struct checkpoint *c, struct err *err);
 	/* Replaces what is kept by c->doc, printed. */
 	int (*save)(struct checkpoint *c, const struct buf *text, struct err *err);
+	/* Keeps the history: all of it anew, or more behind what is kept. */
+	int (*save_history)(struct checkpoint *c, const void *text, size_t len, bool anew,
+			    struct err *err);
 	/* Frees what is its own, and the checkpoint's memory. */
 	void (*close)(struct checkpoint *c);
 };
@@ -35,6 +38,7 @@ struct checkpoint {
 	uint64_t moves;       /* of the ledger, at the last save */
 	usec_t last;          /* the last attempt */
 	uint64_t saves;
+	struct schema_store *history; /* once claimed */
 };
 
 /* Sets up the members above. 0 or -ENOMEM. */
@@ -43,5 +47,8 @@ int checkpoint_init(struct checkpoint *c, const struct store *store, usec_t inte
 /* Frees them; for store.close and a failed start. */
 void checkpoint_fini(struct checkpoint *c);
 int checkpoint_no_memory(struct err *err);
+/* What is kept of the history; nothing: len 0. */
+int checkpoint_take_history(struct checkpoint *c, const void *text, size_t len,
+			    struct err *err) MR_MUST_CHECK;
 
 #endif

@@ -14,6 +14,7 @@
 #include "common/contract/paths.h"
 #include "common/os/log.h"
 #include "core/progress/checkpoint_priv.h"
+#include "core/progress/commit_history.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ struct last_commit {
 	int64_t mzxid;  /* of the write that was read last */
 	bool unknown;   /* a write of ours may have happened: read before the next one */
 	struct buf buf; /* what was read */
+	struct commit_history history; /* where it is kept */
 	struct err why; /* base.lost: the error, and what may_act returns */
 	int why_rc;
 };
@@ -313,6 +315,18 @@ static int adopt(struct last_commit *l, struct err *err)
 
 static int try_write(struct last_commit *l, const struct buf *text, struct err *err);
 
+/* Read behind the claim: what an instance before us wrote is all there. */
+static int claim_history(struct last_commit *l, struct err *err)
+{
+	struct buf text;
+	buf_init(&text);
+	int rc = commit_history_read(&l->history, time_left(l), &text, err);
+	rc = rc < 0 ? failed(l, rc, err)
+		    : checkpoint_take_history(&l->base, text.data, text.len, err);
+	buf_free(&text);
+	return rc;
+}
+
 /* What is there, with our epoch: from here on no earlier instance's write succeeds. */
 static int write_claim(struct last_commit *l, struct err *err)
 {
@@ -348,9 +362,10 @@ static int claim(struct checkpoint *c, struct err *err)
 			return rc;
 		l->seq = c->doc.seq;
 		/* Where there is no position, the first one that is saved claims it. */
-		if (!c->found)
-			return 0;
-		rc = write_claim(l, err);
+		rc = c->found ? write_claim(l, err) : 0;
+		/* Nobody else writes it from here on. */
+		if (rc == 0)
+			return claim_history(l, err);
 		if (rc != -ESTALE || i == TRIES)
 			return rc == -ESTALE ? -EAGAIN : rc;
 	}
@@ -458,6 +473,19 @@ static int save(struct checkpoint *c, const struct buf *text, struct err *err)
 		       "%s changes faster than it can be checked", l->instance_path);
 }
 
+static int save_history(struct checkpoint *c, const void *text, size_t len, bool anew,
+			struct err *err)
+{
+	struct last_commit *l = of(c);
+	int rc = ready(l, err);
+	if (rc < 0)
+		return rc;
+	rc = commit_history_write(&l->history, time_left(l), text, len, anew, err);
+	return rc == COMMIT_HISTORY_GONE ? gone(l, err, "this instance's node was deleted")
+	       : rc < 0			 ? failed(l, rc, err)
+					 : 0;
+}
+
 /* ---------------------------------------------------------------- life */
 
 static void close_commit(struct checkpoint *c)
@@ -465,6 +493,7 @@ static void close_commit(struct checkpoint *c)
 	struct last_commit *l = of(c);
 	checkpoint_fini(c);
 	buf_free(&l->buf);
+	commit_history_fini(&l->history);
 	free(l);
 }
 
@@ -472,6 +501,7 @@ static const struct store zookeeper_store = {
 	.claim = claim,
 	.may_act = may_act,
 	.save = save,
+	.save_history = save_history,
 	.close = close_commit,
 };
 
@@ -516,6 +546,9 @@ int last_commit_new(const struct last_commit_options *o, struct checkpoint **ret
 			copy_control(&c->control, o->control) < 0))
 		rc = checkpoint_no_memory(err);
 	c->revision = c->control.revision;
+	if (rc == 0)
+		rc = commit_history_init(&l->history, o->zk, o->task_path, l->instance_path, o->acl,
+					 err);
 	if (rc < 0) {
 		close_commit(c);
 		return rc;

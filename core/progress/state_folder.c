@@ -14,15 +14,18 @@
 #include "core/progress/checkpoint_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
 	STATE_VERSION = 1,
 	STATE_MAX = 16 * 1024,
 	FILE_MODE = 0640,
+	HISTORY_MAX = 1 << 30,
 };
 
 struct state_folder {
@@ -31,6 +34,7 @@ struct state_folder {
 	char *cluster;
 	int lock;
 	char state_path[PATH_MAX];
+	char history_path[PATH_MAX];
 };
 
 /* A text member of state.json, which must be there. */
@@ -163,6 +167,47 @@ static int position_load(struct state_folder *f, struct err *err)
 	return 0;
 }
 
+/* schema.jsonl, if there is one. */
+static int history_load(struct state_folder *f, struct err *err)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct stat st;
+	if (lstat(f->history_path, &st) == 0) {
+		int rc = file_read(f->history_path, HISTORY_MAX, ERR_STATE_IO, &text, &len, err);
+		if (rc < 0)
+			return rc;
+	} else if (errno != ENOENT) {
+		return err_set(err, -errno, ERR_STATE_IO, "cannot read %s: %s", f->history_path,
+			       strerror(errno));
+	}
+	int rc = checkpoint_take_history(&f->base, text, len, err);
+	free(text);
+	return rc;
+}
+
+static int append(const char *path, const void *text, size_t len, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, len);
+	int rc = n == (ssize_t)len && fsync(fd) == 0
+			 ? 0
+			 : err_set(err, n >= 0 && n != (ssize_t)len ? -ENOSPC : -errno,
+				   ERR_STATE_IO, "cannot write %s: %s", path,
+				   n >= 0 && n != (ssize_t)len ? "no space left" : strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int folder_save_history(struct checkpoint *c, const void *text, size_t len, bool anew,
+			       struct err *err)
+{
+	const struct state_folder *f = (const struct state_folder *)c;
+	return anew ? file_save(f->history_path, text, len, FILE_MODE, ERR_STATE_IO, err)
+		    : append(f->history_path, text, len, err);
+}
+
 /* Everything of `open` that needs the lock. */
 static int load_all(struct state_folder *f, const struct state_folder_options *o, struct err *err)
 {
@@ -183,6 +228,8 @@ static int load_all(struct state_folder *f, const struct state_folder_options *o
 	}
 	if (rc == 0)
 		rc = position_load(f, err);
+	if (rc == 0)
+		rc = history_load(f, err);
 	if (rc < 0)
 		return rc;
 	if (position_doc_set(&f->base.doc.delivery, o->delivery) < 0 ||
@@ -201,8 +248,9 @@ static int build_paths(struct state_folder *f, const char *dir, struct err *err)
 	char path[PATH_MAX];
 	int a = snprintf(f->state_path, sizeof(f->state_path), "%s/state.json", dir);
 	int b = snprintf(path, sizeof(path), "%s/position.json", dir);
+	int h = snprintf(f->history_path, sizeof(f->history_path), "%s/schema.jsonl", dir);
 	/* ".tmp" must fit behind it. */
-	if (a < 0 || b < 0 || (size_t)b + 5 > sizeof(path))
+	if (a < 0 || b < 0 || h < 0 || (size_t)b + 5 > sizeof(path))
 		return err_set(err, -ENAMETOOLONG, ERR_STATE_IO,
 			       "the state folder's path is too long");
 	return position_doc_set(&f->base.path, path) < 0 ? checkpoint_no_memory(err) : 0;
@@ -223,7 +271,11 @@ static void folder_close(struct checkpoint *c)
 	free(f);
 }
 
-static const struct store folder_store = {.save = folder_save, .close = folder_close};
+static const struct store folder_store = {
+	.save = folder_save,
+	.save_history = folder_save_history,
+	.close = folder_close,
+};
 
 int state_folder_open(const struct state_folder_options *o, struct checkpoint **ret,
 		      struct err *err)

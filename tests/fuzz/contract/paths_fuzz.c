@@ -49,6 +49,12 @@ static void try_path(const char *text)
 	case PATHS_OF_COMMAND:
 		rc = paths_command(task, p.child, path, &err);
 		break;
+	case PATHS_OF_SCHEMA:
+		rc = paths_part(task, PATHS_SCHEMA, path, &err);
+		break;
+	case PATHS_OF_SCHEMA_CHUNK:
+		rc = paths_schema_chunk(task, p.child, path, &err);
+		break;
 	}
 	check(rc == 0 && strcmp(path, text) == 0);
 }

@@ -67,6 +67,7 @@ static void test_task_and_back(void **state)
 		{PATHS_CONTROL, "/control", PATHS_OF_CONTROL},
 		{PATHS_STATUS, "/status", PATHS_OF_STATUS},
 		{PATHS_COMMANDS, "/commands", PATHS_OF_COMMANDS},
+		{PATHS_SCHEMA, "/schema", PATHS_OF_SCHEMA},
 	};
 	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
 		char task[PATHS_SIZE], path[PATHS_SIZE], want[PATHS_SIZE];
