@@ -6,6 +6,7 @@
 
 #include "common/contract/command.h"
 #include "common/contract/instance.h"
+#include "common/contract/position.h"
 #include "common/contract/status.h"
 #include "common/contract/task.h"
 #include "common/zk/election.h"
@@ -104,6 +105,7 @@ struct instance {
 	double rows_per_s;
 	struct zk_op *commit_op; /* lastCommit, for where the task stands without a capture */
 	struct report_position stands;
+	struct report_position needs; /* see needs_now(); empty: the same */
 	struct probe probe;
 	bool probed;
 	struct probe_job *probe_job; /* under way */
@@ -144,6 +146,13 @@ void report_state_set(struct instance *i, enum report_state state, const struct 
 /* Where the task stands: the capture's safe position, else lastCommit's. May be unknown. */
 int report_stands(struct instance *i, struct report_position *out);
 void report_read_commit(struct instance *i);
+
+/* instance_needs.c */
+
+/* From where on the source's binlog must still be there. May be unknown. */
+int needs_now(struct instance *i, struct report_position *out);
+/* lastCommit was read. */
+int needs_of_commit(struct instance *i, const struct position_doc *d);
 
 /* instance_command.c */
 void commands_start(struct instance *i);

@@ -185,7 +185,7 @@ static void commit_read(void *ctx, const struct zk_reply *r)
 	i->commit_op = NULL;
 	if (r->rc < 0 || r->len == 0 || position_doc_parse(r->data, r->len, &d, NULL) < 0)
 		return;
-	if (report_position_set(&i->stands, d.file, d.pos, d.gtid) < 0)
+	if (report_position_set(&i->stands, d.file, d.pos, d.gtid) < 0 || needs_of_commit(i, &d) < 0)
 		log_error("%s: no memory for a position", i->name);
 	position_doc_clear(&d);
 	if (!i->runner)
@@ -288,7 +288,7 @@ static void start_probe(struct instance *i)
 	p->text = strndup(i->text, i->text_len);
 	p->len = i->text_len;
 	if (!p->text || probe_init(&p->result) < 0 || report_position_set(&p->at, "", 0, "") < 0 ||
-	    report_stands(i, &p->at) < 0) {
+	    needs_now(i, &p->at) < 0) {
 		probe_free(p);
 		return;
 	}
@@ -360,6 +360,7 @@ bool report_open(struct instance *i)
 	i->timer = daemon_timer_new(i->c->daemon, LOOK_EVERY_MS * USEC_PER_MSEC, tick, i);
 	return i->timer && probe_init(&i->probe) == 0 &&
 	       report_position_set(&i->stands, "", 0, "") == 0 &&
+	       report_position_set(&i->needs, "", 0, "") == 0 &&
 	       report_position_set(&i->shown_at, "", 0, "") == 0;
 }
 
@@ -377,6 +378,8 @@ void report_close(struct instance *i)
 	probe_clear(&i->probe);
 	free(i->stands.file);
 	free(i->stands.gtid);
+	free(i->needs.file);
+	free(i->needs.gtid);
 	free(i->shown_at.file);
 	free(i->shown_at.gtid);
 }
