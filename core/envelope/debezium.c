@@ -9,6 +9,7 @@
  * Runs on the thread that calls; logs nothing, reads no clock.
  */
 #include "core/envelope/dialect.h"
+#include "core/envelope/notes.h"
 
 #include "common/base/json.h"
 #include "common/contract/errors.h"
@@ -103,12 +104,15 @@ static int put_message(struct envelope *e, const struct row *row, const struct m
 	if (status == PUT_OK && m->header)
 		status = put_header(b, t, m, other, &at);
 	headers_end = b->len;
+	e->noted = false;
 	if (m->op == 0)
 		flags |= RECORD_TOMBSTONE;
 	else if (status == PUT_OK)
 		status = put_envelope(b, e, m, row->index, &at);
 	if (__builtin_expect(status != PUT_OK, 0))
 		return image_fail(e, row->index, status, at, err);
+	if (__builtin_expect(e->noted, 0))
+		headers_end += notes_put_header(e, b, headers_end, m->before, m->after);
 	if (__builtin_expect(b->failed, 0))
 		return sink->why(sink, err);
 	if (__builtin_expect(b->len > UINT32_MAX, 0))
@@ -127,7 +131,7 @@ static bool key_changed(const struct envelope_table *t, const struct row *row)
 	for (uint32_t i = 0; i < t->nkey; i++) {
 		const struct value *before = &row->before[t->key[i].index];
 		const struct value *after = &row->after[t->key[i].index];
-		if (before->kind == VALUE_ABSENT || after->kind == VALUE_ABSENT)
+		if (value_is_absent(before) || value_is_absent(after))
 			continue;
 		if (!value_equal(before, after))
 			return true;

@@ -13,6 +13,7 @@
  * wkt.c         geometries as text
  * image.c       row image and key -> JSON objects
  * event.c       rows event -> what its messages share
+ * notes.c       what a value's place cannot hold -> a header
  * debezium.c    row -> messages of format debezium
  */
 #ifndef MR_ENVELOPE_ENVELOPE_PRIV_H
@@ -27,7 +28,6 @@ struct dialect;
 /* Why a value could not be written. */
 enum put_status {
 	PUT_OK,
-	PUT_BAD_TEXT,     /* not valid in the column's character set */
 	PUT_BAD_LABEL,    /* ENUM or SET: a number for which there is no label */
 	PUT_BAD_DATE,     /* compat exact: a day that no calendar has */
 	PUT_BAD_RANGE,    /* compat exact: beyond what time.precision.mode holds */
@@ -70,6 +70,7 @@ struct plan_column {
 	uint32_t nlabels;
 	const struct span *labels; /* ENUM: quoted; SET: escaped, without quotes */
 	struct span placeholder;
+	bool *noted; /* the envelope's */
 	const struct envelope_options *options;
 	const struct dialect *dialect;
 	struct column column; /* as given, but for its spans: name and charset_name only */
@@ -107,6 +108,7 @@ struct envelope {
 	uint32_t nrules;
 	struct key_rule *rules;
 	const struct dialect *dialect;
+	bool noted; /* a value of the message at hand needs a note: notes.h */
 	void *own;                    /* the dialect's */
 	const struct row_group *group; /* NULL: between groups */
 

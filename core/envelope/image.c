@@ -87,7 +87,8 @@ enum put_status image_put(struct buf *b, const struct envelope_table *t, const s
 	for (const struct plan_column *c = t->columns, *end = c + t->ncolumns; c < end; c++) {
 		const struct value *v = &values[c->index];
 		enum put_status status;
-		if (__builtin_expect(v->kind == VALUE_ABSENT, 0)) {
+		if (__builtin_expect(value_is_absent(v), 0)) {
+			*c->noted |= v->kind == VALUE_JSON_DIFF;
 			status = put_absent(b, c);
 		} else {
 			put_head(b, c);
@@ -113,10 +114,10 @@ enum put_status image_put_key(struct buf *b, const struct envelope_table *t,
 	size_t start = b->len;
 	for (const struct plan_column *c = t->key, *end = c + t->nkey; c < end; c++) {
 		const struct value *v = &values[c->index];
-		if (v->kind == VALUE_ABSENT && other)
+		if (value_is_absent(v) && other)
 			v = &other[c->index];
 		enum put_status status = PUT_MISSING;
-		if (v->kind != VALUE_ABSENT) {
+		if (!value_is_absent(v)) {
 			put_head(b, c);
 			status = put_present(b, c, v);
 		}
@@ -146,6 +147,7 @@ bool value_equal(const struct value *a, const struct value *b)
 		return false;
 	switch ((enum value_kind)a->kind) {
 	case VALUE_ABSENT:
+	case VALUE_JSON_DIFF:
 	case VALUE_NULL:
 		return true;
 	case VALUE_FLOAT:
@@ -177,9 +179,6 @@ bool value_equal(const struct value *a, const struct value *b)
 static const char *status_text(enum put_status status)
 {
 	switch (status) {
-	case PUT_BAD_TEXT:
-		return "its bytes are not valid in its character set; compat \"exact\" would "
-		       "replace them";
 	case PUT_BAD_LABEL:
 		return "its number has no label in the table's definition";
 	case PUT_BAD_DATE:

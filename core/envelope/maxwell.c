@@ -13,6 +13,7 @@
  * nothing, reads no clock; nothing is allocated per row.
  */
 #include "core/envelope/maxwell.h"
+#include "core/envelope/notes.h"
 
 #include "common/base/json.h"
 #include "common/contract/errors.h"
@@ -148,7 +149,7 @@ static const char *type_of(enum row_op op)
 }
 
 /* Members that are present; without those that are NULL, if so asked. */
-static enum put_status put_columns(struct buf *b, const struct envelope *e,
+static enum put_status put_columns(struct buf *b, struct envelope *e,
 				   const struct value *values, const struct value *besides,
 				   const struct plan_column **ret_at)
 {
@@ -156,8 +157,9 @@ static enum put_status put_columns(struct buf *b, const struct envelope *e,
 	bool nulls = !e->options.maxwell.no_nulls;
 	for (const struct plan_column *c = t->columns, *end = c + t->ncolumns; c < end; c++) {
 		const struct value *v = &values[c->index];
-		if (v->kind == VALUE_ABSENT || (v->kind == VALUE_NULL && !nulls) ||
-		    (besides && besides[c->index].kind != VALUE_ABSENT))
+		e->noted |= v->kind == VALUE_JSON_DIFF;
+		if (value_is_absent(v) || (v->kind == VALUE_NULL && !nulls) ||
+		    (besides && !value_is_absent(&besides[c->index])))
 			continue;
 		enum put_status status = image_put_member(b, c, v);
 		if (status != PUT_OK) {
@@ -193,7 +195,7 @@ static enum put_status put_old(struct buf *b, const struct envelope *e, const st
 	size_t start = b->len;
 	for (const struct plan_column *c = t->columns, *end = c + t->ncolumns; c < end; c++) {
 		const struct value *was = &row->before[c->index], *is = &row->after[c->index];
-		if (was->kind == VALUE_ABSENT || is->kind == VALUE_ABSENT || value_equal(was, is))
+		if (value_is_absent(was) || value_is_absent(is) || value_equal(was, is))
 			continue;
 		any = true;
 		if (was->kind == VALUE_NULL && !nulls)
@@ -222,7 +224,7 @@ static enum put_status put_primary_key(struct buf *b, const struct envelope *e,
 	for (uint32_t i = 0; i < t->nkey; i++) {
 		const struct plan_column *c = &t->key[i];
 		const struct value *v = &values[c->index];
-		if (v->kind == VALUE_ABSENT && other)
+		if (value_is_absent(v) && other)
 			v = &other[c->index];
 		if (i)
 			buf_putc(b, ',');
@@ -236,7 +238,7 @@ static enum put_status put_primary_key(struct buf *b, const struct envelope *e,
 	return PUT_OK;
 }
 
-static enum put_status put_value_of(struct buf *b, const struct envelope *e, const struct row *row,
+static enum put_status put_value_of(struct buf *b, struct envelope *e, const struct row *row,
 				    const struct plan_column **ret_at)
 {
 	struct maxwell *m = e->own;
@@ -366,10 +368,16 @@ static int put_row(struct envelope *e, const struct row *row, struct envelope_si
 		if (m->key.failed)
 			return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a key");
 	}
+	e->noted = false;
 	if (status == PUT_OK)
 		status = put_value_of(b, e, row, &at);
 	if (status != PUT_OK)
 		return image_fail(e, row->index, status, at, err);
+	if (__builtin_expect(e->noted, 0)) {
+		m->kept_headers = (uint32_t)notes_put_header(e, b, m->kept_key, row->before,
+							     row->after);
+		m->kept_at += m->kept_headers;
+	}
 	if (b->failed)
 		return sink->why(sink, err);
 	m->rows++;

@@ -183,10 +183,10 @@ enum put_status maxwell_put_key(struct buf *b, const struct envelope *e, uint32_
 	for (uint32_t i = 0; i < t->nkey; i++) {
 		const struct plan_column *c = &t->key[i];
 		const struct value *v = &values[c->index];
-		if (v->kind == VALUE_ABSENT && other)
+		if (value_is_absent(v) && other)
 			v = &other[c->index];
 		enum put_status status = PUT_MISSING;
-		if (v->kind != VALUE_ABSENT) {
+		if (!value_is_absent(v)) {
 			put_span(b, m->key_heads[i]);
 			status = image_put_value(b, c, v);
 		}

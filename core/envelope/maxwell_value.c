@@ -273,6 +273,7 @@ put_value *maxwell_writer(const struct plan_column *c, uint8_t kind)
 	case VALUE_VECTOR:
 		return writer_find(c, kind);
 	case VALUE_ABSENT:
+	case VALUE_JSON_DIFF:
 	case VALUE_NULL:
 		break;
 	}

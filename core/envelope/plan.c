@@ -153,6 +153,7 @@ static int make_column(struct maker *m, uint32_t index, struct plan_column *p)
 	p->nullable = c->nullable;
 	p->options = &m->e->options;
 	p->dialect = m->e->dialect;
+	p->noted = &m->e->noted;
 	p->column = *c;
 	p->column.labels = NULL;
 	p->column.column_type = (struct span){NULL, 0};

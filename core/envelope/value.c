@@ -5,7 +5,7 @@
  * The writer is chosen once a table, from the column and the options; docs/envelope.md
  * lists the forms. Pure.
  */
-#include "core/envelope/envelope_priv.h"
+#include "core/envelope/notes.h"
 
 #include "common/base/json.h"
 
@@ -63,18 +63,11 @@ static enum put_status put_double(struct buf *b, const struct plan_column *c, co
 	return PUT_OK;
 }
 
+/* What is not UTF-8 is U+FFFD, one for each ill-formed sequence, as in Java. */
 static enum put_status put_text(struct buf *b, const struct plan_column *c, const struct value *v)
 {
-	(void)c;
-	return json_put_string(b, v->p, v->len) ? PUT_OK : PUT_BAD_TEXT;
-}
-
-/* Compat exact: what is not UTF-8 is replaced by U+FFFD, as Java does. */
-static enum put_status put_text_replaced(struct buf *b, const struct plan_column *c,
-					 const struct value *v)
-{
-	(void)c;
-	json_put_string(b, v->p, v->len);
+	if (__builtin_expect(!json_put_string(b, v->p, v->len), 0))
+		notes_flag(c);
 	return PUT_OK;
 }
 
@@ -236,7 +229,7 @@ static put_value *text_writer(const struct plan_column *c)
 	case CHARSET_NONE:
 		break;
 	}
-	return c->options->compat == ENVELOPE_EXACT ? put_text_replaced : put_text;
+	return put_text;
 }
 
 static put_value *unsigned_writer(const struct plan_column *c)
@@ -280,12 +273,13 @@ put_value *writer_find(const struct plan_column *c, uint8_t kind)
 	case VALUE_TIMESTAMP:
 		return temporal_writer(c, kind);
 	case VALUE_JSON:
-		return c->options->compat == ENVELOPE_EXACT ? put_text_replaced : put_text;
+		return put_text;
 	case VALUE_GEOMETRY:
 		return put_geometry;
 	case VALUE_VECTOR:
 		return put_vector;
 	case VALUE_ABSENT:
+	case VALUE_JSON_DIFF:
 	case VALUE_NULL:
 		break;
 	}

@@ -15,6 +15,8 @@
 
 enum value_kind {
 	VALUE_ABSENT, /* not in this row image (binlog_row_image=MINIMAL, NOBLOB) */
+	VALUE_JSON_DIFF, /* .p, len: as good as absent: a JSON document that changed, of which
+			    only the changes are known; JSON text: an array of them, in order */
 	VALUE_NULL,
 	VALUE_INT,       /* .i: every signed integer type */
 	VALUE_UINT,      /* .u: every unsigned integer type */
@@ -51,6 +53,12 @@ struct value {
 		const uint8_t *p;
 	};
 };
+
+/* The column's value is not known. */
+static inline bool value_is_absent(const struct value *v)
+{
+	return v->kind <= VALUE_JSON_DIFF;
+}
 
 /* A broken-down date and time packed into value.u, most significant first. */
 struct civil {

@@ -304,7 +304,11 @@ int columns_apply(const struct columns *all, struct hmac *hmac, struct buf *scra
 		const struct column_rule *r = &all->rules[i];
 		const struct column *c = &table->columns[r->index];
 		struct value *v = &values[r->index];
-		if (v->kind == VALUE_NULL || v->kind == VALUE_ABSENT)
+		if (value_is_absent(v)) { /* what changed in a document is not told either */
+			v->kind = VALUE_ABSENT;
+			continue;
+		}
+		if (v->kind == VALUE_NULL)
 			continue;
 		int rc = change_value(r, hmac, scratch, c, v, arena);
 		if (rc == -ENOMEM)

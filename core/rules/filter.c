@@ -30,9 +30,9 @@ static enum truth fail(struct eval *e, int rc)
 static const struct value *column_value(struct eval *e, uint32_t column)
 {
 	const struct value *v = &e->values[column];
-	if (v->kind == VALUE_ABSENT && e->other)
+	if (value_is_absent(v) && e->other)
 		v = &e->other[column];
-	if (v->kind != VALUE_ABSENT)
+	if (!value_is_absent(v))
 		return v;
 	const struct column *c = &e->table->columns[column];
 	e->rc = err_set(e->err, -EBADMSG, ERR_VALUE_INVALID,

@@ -202,7 +202,7 @@ static void cross(const struct rules_table *t, struct row *row, const struct val
 	row->op = ROW_INSERT;
 	row->before = NULL;
 	for (uint32_t i = 0; i < t->table.ncolumns; i++)
-		if (after[i].kind == VALUE_ABSENT)
+		if (value_is_absent(&after[i]))
 			after[i] = before[i];
 }
 

@@ -406,8 +406,8 @@ static void a_bad_value_leaves_no_message(void **state)
 {
 	(void)state;
 	struct value good[] = {value_int(1004), value_text("good")};
-	struct value bad[] = {value_int(1004), value_text("bad \xff")};
-	struct value bad_moved[] = {value_int(1005), value_text("bad \xff")};
+	struct value bad[] = {value_int(1004), {.kind = VALUE_ENUM, .u = 1}};
+	struct value bad_moved[] = {value_int(1005), {.kind = VALUE_ENUM, .u = 1}};
 	struct fixture f;
 	open_fixture(&f, &with_tombstones);
 	assert_int_equal(put_row(&f, ROW_INSERT, 0, NULL, bad), -EBADMSG);

@@ -110,11 +110,9 @@ static void ill_formed_text(void **state)
 {
 	(void)state;
 	struct column c = {.type = COLUMN_VARCHAR, .charset = CHARSET_UTF8};
-	check_value(&lossless, c, value_text("a\xff"), NULL);
-	check_value(&lossless, c, value_text("\xed\xa0\x80"), NULL);
+	check_value(&lossless, c, value_text("a\xff"), "\"a\xef\xbf\xbd\"");
 	check_value(&exact, c, value_text("a\xff"), "\"a\xef\xbf\xbd\"");
 	c.type = COLUMN_JSON;
-	check_value(&lossless, c, value_bytes(VALUE_JSON, "\"\xff\"", 3), NULL);
 	check_value(&exact, c, value_bytes(VALUE_JSON, "\"\xff\"", 3), "\"\\\"\xef\xbf\xbd\\\"\"");
 }
 
