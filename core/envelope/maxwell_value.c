@@ -169,21 +169,50 @@ static bool is_zero_date(const struct plan_column *c, uint64_t packed)
 	return t.year == 0 && t.month == 0 && t.day == 0;
 }
 
+/*
+ * A day that is in no calendar, as Java's has it: beyond its month it is one of the next, and
+ * the ten that were left out in 1582 are ten later.
+ */
+static uint64_t java_date(uint64_t packed)
+{
+	static const uint8_t days[13] = {31, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	struct civil t = civil_unpack(packed);
+	if (t.year == 1582 && t.month == 10 && t.day > 4 && t.day < 15)
+		t.day += 10;
+	bool leap = t.year % 4 == 0 && (t.year < 1583 || t.year % 100 != 0 || t.year % 400 == 0);
+	unsigned last = t.month <= 12 ? days[t.month] + (leap && t.month == 2 ? 1u : 0u) : 31;
+	if (t.day > last) {
+		t.day -= last;
+		t.month++;
+	}
+	return civil_pack(&t);
+}
+
 static enum put_status put_date(struct buf *b, const struct plan_column *c, const struct value *v)
 {
-	if (!is_zero_date(c, v->u))
+	if (is_zero_date(c, v->u)) {
+		put_zero(b, c, v);
+		return PUT_OK;
+	}
+	if (c->options->compat != ENVELOPE_EXACT)
 		return put_printed_date(b, c, v);
-	put_zero(b, c, v);
-	return PUT_OK;
+	struct value java = *v;
+	java.u = java_date(v->u);
+	return put_printed_date(b, c, &java);
 }
 
 static enum put_status put_datetime(struct buf *b, const struct plan_column *c,
 				    const struct value *v)
 {
-	if (!is_zero_date(c, v->u))
+	if (is_zero_date(c, v->u)) {
+		put_zero(b, c, v);
+		return PUT_OK;
+	}
+	if (c->options->compat != ENVELOPE_EXACT)
 		return put_printed_datetime(b, c, v);
-	put_zero(b, c, v);
-	return PUT_OK;
+	struct value java = *v;
+	java.u = java_date(v->u);
+	return put_printed_datetime(b, c, &java);
 }
 
 static enum put_status put_timestamp(struct buf *b, const struct plan_column *c,
@@ -196,35 +225,39 @@ static enum put_status put_timestamp(struct buf *b, const struct plan_column *c,
 }
 
 /*
- * Through java.sql.Time: the clock of a day, so that what is negative or over 24 hours comes
- * out as another time. The fraction is cut from the number as it is: negative, it has a
- * minus sign of its own and one zero less before it.
+ * Microseconds that the binlog library which Maxwell uses makes of a TIME. It takes the bits
+ * of a negative one (whole: 10 hours, 6 minutes, 6 seconds; then a fraction of 0 to 3 bytes,
+ * all one number minus the offset of its sign) for those of a positive one.
  */
+static int64_t time_misread(const struct value *v)
+{
+	if (v->i >= 0)
+		return v->i;
+	static const int32_t units[7] = {1000000, 10000, 10000, 100, 100, 1, 1};
+	uint64_t usec = -(uint64_t)v->i, seconds = usec / 1000000;
+	unsigned digits = v->aux <= 6 ? v->aux : 6;
+	uint32_t whole = (uint32_t)(seconds / 3600 << 12 | seconds / 60 % 60 << 6 | seconds % 60);
+	uint32_t fraction = digits ? (uint32_t)(usec % 1000000) / (uint32_t)units[digits] : 0;
+	whole = 0x800000 - whole;
+	if (fraction) {
+		whole--;
+		fraction = (1u << (digits + 1) / 2 * 8) - fraction;
+	}
+	seconds = (whole >> 12 & 0x3ff) * 3600ull + (whole >> 6 & 63) * 60 + (whole & 63);
+	return (int64_t)seconds * 1000000 + (int64_t)fraction * units[digits];
+}
+
+/* And through java.sql.Time, which is the clock of a day. */
 static enum put_status put_time_exact(struct buf *b, const struct plan_column *c,
 				      const struct value *v)
 {
 	(void)c;
-	const int64_t day = 86400000;
-	int64_t msec = v->i / 1000;
-	int64_t of_day = (msec % day + day) % day;
-	unsigned seconds = (unsigned)(of_day / 1000);
-	uint8_t text[48], *p = text;
+	int64_t usec = time_misread(v);
+	unsigned seconds = (unsigned)(usec / USEC_PER_SEC % 86400);
+	uint8_t text[40], *p = text;
 	*p++ = '"';
 	p = put_clock_text(p, seconds / 3600, seconds / 60 % 60, seconds % 60);
-	if (v->aux > 0 && v->aux <= 6) {
-		static const int32_t units[7] = {1000000, 100000, 10000, 1000, 100, 10, 1};
-		int64_t fraction = v->i % 1000000 / units[v->aux];
-		uint8_t digits[24];
-		unsigned n = 0;
-		if (fraction < 0)
-			digits[n++] = '-';
-		n += dec_put_u64(digits + n, (uint64_t)(fraction < 0 ? -fraction : fraction));
-		*p++ = '.';
-		for (unsigned i = n; i < v->aux; i++)
-			*p++ = '0';
-		memcpy(p, digits, n);
-		p += n;
-	}
+	p = put_fraction(p, (unsigned)(usec % USEC_PER_SEC), v->aux);
 	*p++ = '"';
 	buf_put(b, text, (size_t)(p - text));
 	return PUT_OK;

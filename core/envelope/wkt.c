@@ -17,6 +17,8 @@
 #include "common/base/cursor.h"
 #include "common/base/json.h"
 
+#include <stdlib.h>
+
 enum { DEPTH_MAX = 64 };
 
 enum { POINT = 1, LINESTRING, POLYGON, MULTIPOINT, MULTILINESTRING, MULTIPOLYGON, COLLECTION };
@@ -31,16 +33,63 @@ static const char *const names[] = {
     [COLLECTION] = "GEOMETRYCOLLECTION ",
 };
 
+/* "1.5e+20" in text -> 150000000000000000000: WKT's readers need not know exponents. */
+static void put_plain(struct buf *b, const char *text, size_t len)
+{
+	const char *e = memchr(text, 'e', len);
+	if (!e) {
+		/* A whole number has no ".0" here. */
+		if (len > 2 && text[len - 2] == '.' && text[len - 1] == '0')
+			len -= 2;
+		buf_put(b, text, len);
+		return;
+	}
+	char digits[32];
+	int ndigits = 0, point = 0;
+	if (*text == '-') {
+		buf_putc(b, '-');
+		text++;
+	}
+	for (; text < e && ndigits < (int)sizeof(digits); text++) {
+		if (*text == '.')
+			continue;
+		digits[ndigits++] = *text;
+		point += memchr(text, '.', (size_t)(e - text)) != NULL;
+	}
+	/* So many digits stand before the point: all of them, where there is none. */
+	point = (point ? point : ndigits) + atoi(e + 1);
+	if (point <= 0)
+		buf_lit(b, "0.");
+	for (int i = point; i < 0; i++)
+		buf_putc(b, '0');
+	for (int i = 0; i < ndigits || i < point; i++) {
+		if (i == point && i > 0)
+			buf_putc(b, '.');
+		buf_putc(b, i < ndigits ? digits[i] : '0');
+	}
+}
+
 static void put_number(struct buf *b, struct cursor *c)
 {
 	uint64_t bits = cursor_le64(c);
 	double d;
 	memcpy(&d, &bits, sizeof(d));
-	/* A whole number has no ".0" here. */
-	if (d > -1e15 && d < 1e15 && d == (double)(int64_t)d && (bits << 1 != 0 || bits == 0))
+	if (d > -1e15 && d < 1e15 && d == (double)(int64_t)d && (bits << 1 != 0 || bits == 0)) {
 		json_put_i64(b, (int64_t)d);
-	else
-		json_put_double(b, d);
+		return;
+	}
+	size_t start = b->len;
+	json_put_double(b, d);
+	if (b->failed)
+		return;
+	/* Written once more, in plain digits. */
+	char text[40] = "";
+	size_t len = b->len - start;
+	if (len < sizeof(text)) {
+		memcpy(text, b->data + start, len);
+		b->len = start;
+		put_plain(b, text, len);
+	}
 }
 
 static void put_position(struct buf *b, struct cursor *c)
