@@ -1,14 +1,16 @@
 /*
- * debezium.c - a row -> its messages in Debezium's form, schemas disabled:
+ * debezium.c - a row -> its messages in Debezium's form:
  *
  *   {"before":…,"after":…,"source":{…},"transaction":null,"op":"c","ts_ms":…,…}
+ *
+ * With schemas {"schema":…,"payload":…} around it: the former is the table's, made once.
  *
  * What all rows of an event share is event.c's; a row adds its images (image.c), its index
  * and its operation. Which messages a row makes, and their headers, are decided here.
  *
  * Runs on the thread that calls; logs nothing, reads no clock.
  */
-#include "core/envelope/dialect.h"
+#include "core/envelope/debezium_priv.h"
 #include "core/envelope/notes.h"
 
 #include "common/base/json.h"
@@ -40,12 +42,32 @@ static enum put_status put_header(struct buf *b, const struct envelope_table *t,
 	buf_put(b, m->header, name_len);
 	buf_put(b, &value_len, sizeof(value_len));
 	size_t start = b->len;
-	enum put_status status = image_put_key(b, t, m->header_key, other, ret_at);
+	enum put_status status = debezium_header_put(b, t, m->header_key, other, ret_at);
 	if (status == PUT_OK && !b->failed) {
 		value_len = (uint32_t)(b->len - start);
 		memcpy(b->data + start - sizeof(value_len), &value_len, sizeof(value_len));
 	}
 	return status;
+}
+
+enum {
+	/* Room for what a message adds to what its event shares: see put_orders(). */
+	SHARED_NUMBERS = 21 + 80,
+};
+
+#define ORDER "," "\"data_collection_order\":"
+#define OPERATION "},\"op\":\""
+
+/* What stands between "total_order": and the operation. */
+static uint8_t *put_orders(uint8_t *p, const struct envelope *e)
+{
+	const struct debezium *d = e->own;
+	p += dec_put_u64(p, d->order);
+	memcpy(p, ORDER, sizeof(ORDER) - 1);
+	p += sizeof(ORDER) - 1;
+	p += dec_put_u64(p, debezium_table_of(e->table)->collection->order);
+	memcpy(p, OPERATION, sizeof(OPERATION) - 1);
+	return p + sizeof(OPERATION) - 1;
 }
 
 static enum put_status put_envelope(struct buf *b, const struct envelope *e,
@@ -70,7 +92,7 @@ static enum put_status put_envelope(struct buf *b, const struct envelope *e,
 		buf_lit(b, ",\"after\":null");
 	}
 	const uint8_t *shared = e->shared.data;
-	uint8_t *p = buf_room(b, e->shared.len + 21);
+	uint8_t *p = buf_room(b, e->shared.len + SHARED_NUMBERS);
 	if (!p)
 		return PUT_OK;
 	memcpy(p, shared, e->row_at);
@@ -78,6 +100,8 @@ static enum put_status put_envelope(struct buf *b, const struct envelope *e,
 	p += dec_put_u64(p, index);
 	memcpy(p, shared + e->row_at, e->op_at - e->row_at);
 	p += e->op_at - e->row_at;
+	if (__builtin_expect(e->options.transactions, 0) && e->group)
+		p = put_orders(p, e);
 	*p++ = (uint8_t)m->op;
 	memcpy(p, shared + e->op_at, e->shared.len - e->op_at);
 	p += e->shared.len - e->op_at;
@@ -89,26 +113,37 @@ static int put_message(struct envelope *e, const struct row *row, const struct m
 		       uint8_t flags, struct envelope_sink *sink, struct err *err)
 {
 	const struct envelope_table *t = e->table;
+	const struct debezium_table *own = debezium_table_of(t);
 	const struct plan_column *at = NULL;
 	const struct value *other = row->after ? row->before : NULL;
+	if (m->op && __builtin_expect(e->options.transactions, 0))
+		debezium_transaction_count(e, own->collection);
 	struct buf *b = sink->begin(sink);
 	if (!b)
 		return sink->why(sink, err);
 	enum put_status status = PUT_OK;
 	size_t key_end = 0, headers_end = 0;
-	if (t->has_key)
+	if (t->has_key) {
+		put_span(b, own->key_start);
 		status = image_put_key(b, t, m->key, other, &at);
-	else
+		if (own->key_start.len)
+			buf_putc(b, '}');
+	} else {
 		flags |= RECORD_NO_KEY;
+	}
 	key_end = b->len;
 	if (status == PUT_OK && m->header)
 		status = put_header(b, t, m, other, &at);
 	headers_end = b->len;
 	e->noted = false;
-	if (m->op == 0)
+	if (m->op == 0) {
 		flags |= RECORD_TOMBSTONE;
-	else if (status == PUT_OK)
+	} else if (status == PUT_OK) {
+		put_span(b, own->value_start);
 		status = put_envelope(b, e, m, row->index, &at);
+		if (own->value_start.len)
+			buf_putc(b, '}');
+	}
 	if (__builtin_expect(status != PUT_OK, 0))
 		return image_fail(e, row->index, status, at, err);
 	if (__builtin_expect(e->noted, 0))
@@ -197,11 +232,31 @@ static int put_key_change(struct envelope *e, const struct row *row, struct enve
 	return rc < 0 ? rc : put_message(e, row, &created, RECORD_ROW_END, sink, err);
 }
 
+static bool is_skipped(const struct envelope_options *o, enum row_op op)
+{
+	return (op == ROW_INSERT && o->skip_create) || (op == ROW_UPDATE && o->skip_update) ||
+	       (op == ROW_DELETE && o->skip_delete);
+}
+
+static int begin_transaction(struct envelope *e, struct envelope_sink *sink, struct err *err)
+{
+	struct debezium *d = e->own;
+	d->time = e->event->commit_time ? e->event->commit_time : e->event->source_time;
+	return d->begun || !e->group ? 0 : debezium_transaction_begin(e, sink, err);
+}
+
 static int put_row(struct envelope *e, const struct row *row, struct envelope_sink *sink,
 		   struct err *err)
 {
 	if (__builtin_expect((row->op == ROW_SNAPSHOT) != e->snapshot, 0)) {
 		int rc = event_share(e, row->op == ROW_SNAPSHOT, err);
+		if (rc < 0)
+			return rc;
+	}
+	if (is_skipped(&e->options, row->op))
+		return 0;
+	if (__builtin_expect(e->options.transactions, 0)) {
+		int rc = begin_transaction(e, sink, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -230,9 +285,46 @@ static int put_row(struct envelope *e, const struct row *row, struct envelope_si
 	return put_message(e, row, &m, RECORD_ROW_END, sink, err);
 }
 
+static int start(struct envelope *e, struct err *err)
+{
+	e->own = arena_zalloc(&e->arena, sizeof(struct debezium));
+	return e->own ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for an envelope");
+}
+
+static int open_table(struct envelope *e, const struct table *table, struct envelope_table *t,
+		      struct err *err)
+{
+	t->own = arena_zalloc(&t->arena, sizeof(struct debezium_table));
+	if (!t->own)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
+	int rc = debezium_header_make(t, err);
+	if (rc == 0 && e->options.transactions)
+		rc = debezium_transaction_table(e, t, err);
+	if (rc == 0)
+		rc = debezium_schema_make(e, table, t, err);
+	return rc;
+}
+
 static int begin_event(struct envelope *e, struct err *err)
 {
+	struct debezium_table *own = e->table->own;
+	if (own->value_parts[0].len && !own->value_start.len) {
+		int rc = debezium_schema_flavor(e->table, e->event->flavor, err);
+		if (rc < 0)
+			return rc;
+	}
 	return event_share(e, false, err);
+}
+
+static int begin_group(struct envelope *e, struct err *err)
+{
+	(void)err;
+	struct debezium *d = e->own;
+	d->group++;
+	d->order = 0;
+	d->begun = false;
+	d->changed = NULL;
+	return 0;
 }
 
 /*
@@ -261,8 +353,12 @@ static enum absent_form absent(const struct envelope *e, const struct column *c,
 
 const struct dialect dialect_debezium = {
     .name = "debezium",
+    .start = start,
     .writer = writer_find,
     .absent = absent,
+    .table_open = open_table,
     .event_begin = begin_event,
     .row = put_row,
+    .group_begin = begin_group,
+    .group_end = debezium_transaction_end,
 };

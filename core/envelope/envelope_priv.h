@@ -14,7 +14,7 @@
  * image.c       row image and key -> JSON objects
  * event.c       rows event -> what its messages share
  * notes.c       what a value's place cannot hold -> a header
- * debezium.c    row -> messages of format debezium
+ * debezium.c    row -> messages of format debezium; its other files: debezium_priv.h
  */
 #ifndef MR_ENVELOPE_ENVELOPE_PRIV_H
 #define MR_ENVELOPE_ENVELOPE_PRIV_H
@@ -71,6 +71,8 @@ struct plan_column {
 	const struct span *labels; /* ENUM: quoted; SET: escaped, without quotes */
 	struct span placeholder;
 	bool *noted; /* the envelope's */
+	struct span null_text; /* what is written for NULL: null, or exact's default */
+	struct span fallback;  /* debezium: the column's default as its value; empty: none */
 	const struct envelope_options *options;
 	const struct dialect *dialect;
 	struct column column; /* as given, but for its spans: name and charset_name only */

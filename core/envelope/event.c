@@ -6,7 +6,7 @@
  * order of members is that of Debezium 3's MySQL and MariaDB connectors, which have the
  * same. Pure: the times are the event's.
  */
-#include "core/envelope/envelope_priv.h"
+#include "core/envelope/debezium_priv.h"
 
 #include "common/base/json.h"
 #include "common/contract/errors.h"
@@ -77,7 +77,13 @@ static void put_source_end(struct envelope *e)
 	} else {
 		buf_lit(b, ",\"query\":null");
 	}
-	buf_lit(b, "},\"transaction\":null,\"op\":\"");
+	if (e->options.transactions && e->group) {
+		buf_lit(b, "},\"transaction\":{\"id\":");
+		debezium_put_group_id(b, e->group);
+		buf_lit(b, ",\"total_order\":");
+	} else {
+		buf_lit(b, "},\"transaction\":null,\"op\":\"");
+	}
 }
 
 static void put_times(struct envelope *e)

@@ -41,7 +41,7 @@ static inline enum put_status put_present(struct buf *b, const struct plan_colum
 	if (__builtin_expect(v->kind == c->kind, 1))
 		return c->put(b, c, v);
 	if (v->kind == VALUE_NULL) {
-		buf_lit(b, "null");
+		put_span(b, c->null_text);
 		return PUT_OK;
 	}
 	return put_unexpected(b, c, v);

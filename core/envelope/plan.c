@@ -5,7 +5,7 @@
  * What a plan holds is copied, so that the definition may go away. Everything that can be
  * wrong with a table is found here, not while its rows are written. Pure.
  */
-#include "core/envelope/dialect.h"
+#include "core/envelope/debezium_priv.h"
 
 #include "common/base/json.h"
 #include "common/contract/errors.h"
@@ -85,12 +85,25 @@ static int make_labels(struct maker *m, struct plan_column *p, const struct colu
 	return 0;
 }
 
+/* The column's name as messages have it. */
+static int field_name(struct maker *m, struct span name, struct span *ret)
+{
+	*ret = name;
+	if (m->e->options.field_names == ENVELOPE_NAMES_NONE)
+		return 0;
+	debezium_put_name(&m->text, name, m->e->options.field_names, true);
+	return take_text(m, ret);
+}
+
 /* `,"name":`, in whole blocks. */
 static int make_head(struct maker *m, struct plan_column *p)
 {
+	struct span name, head;
+	int rc = field_name(m, p->column.name, &name);
+	if (rc < 0)
+		return rc;
 	buf_putc(&m->text, ',');
-	struct span head;
-	int rc = quote(m, p->column.name, "a column's name", &head);
+	rc = quote(m, name, "a column's name", &head);
 	if (rc < 0)
 		return rc;
 	size_t len = head.len + 1;
@@ -150,6 +163,7 @@ static int make_column(struct maker *m, uint32_t index, struct plan_column *p)
 	const struct column *c = &m->table->columns[index];
 	bool exact = m->e->options.compat == ENVELOPE_EXACT;
 	p->index = index;
+	p->null_text = (struct span){(const uint8_t *)"null", 4};
 	p->nullable = c->nullable;
 	p->options = &m->e->options;
 	p->dialect = m->e->dialect;

@@ -40,6 +40,11 @@ struct envelope_sink {
 	 * err with the reason and returns it as -errno.
 	 */
 	int (*why)(struct envelope_sink *s, struct err *err);
+	/*
+	 * As begin(), for a message of the task's transaction topic, which is no row's: it is
+	 * ended without RECORD_ROW_END. NULL, the member: there is no such topic.
+	 */
+	struct buf *(*begin_transaction)(struct envelope_sink *s);
 };
 
 #endif
