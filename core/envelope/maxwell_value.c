@@ -166,7 +166,7 @@ static bool is_zero_date(const struct plan_column *c, uint64_t packed)
 	struct civil t = civil_unpack(packed);
 	if (c->options->compat == ENVELOPE_EXACT)
 		return t.year == 0 || t.month == 0 || t.day == 0;
-	return t.year == 0 && t.month == 0 && t.day == 0;
+	return packed == 0; /* there are times of day on a zero date */
 }
 
 /*
