@@ -80,12 +80,15 @@ def run(pool, core, new_database, combination, seed) -> dict:
     rng = random.Random(f"{seed} {combination}")
     server = values_server(pool, combination.server)
     dialect = DIALECTS[combination.dialect](rng, combination.exact)
+    everything = core.folder / "history.sql"
+    about = f"seed {seed}, {combination}, {dialect.options}, all statements in {everything}"
     with settings(server, combination.server_settings()):
         database = new_database(server)
         start = here_gtid(server) if combination.start == "gtid" else here(server)
         document = task_document(
             server, include=f"{database}.*", start=start, commit_interval_ms=10,
-            pipe={"type": "stdout", "format": dialect.name, "options": dialect.options})
+            pipe={"type": "stdout", "format": dialect.name, "options": dialect.options},
+            **combination.task_settings())
         follower = Follower(core, document, dialect)
         world = World(rng, server, database, combination, core.folder)
         try:
@@ -93,19 +96,17 @@ def run(pool, core, new_database, combination, seed) -> dict:
             _act(rng, world, follower, combination)
             follower.reach(world.finish())
             lines = follower.end()
+        except AssertionError as error:
+            raise AssertionError(f"{about}: {error}") from error
         finally:
+            world.write(everything)
             world.close()
     replay = Replay(dialect, world)
     replay.run(lines)
     counts = {**world.counts, "messages": len(lines), "changes": replay.changes,
               "compared": replay.compared, "unknown": replay.unknown}
-    if replay.faults:
-        everything = core.folder / "history.sql"
-        everything.write_text("".join(f"-- {about} {failed or ''}\n{sql};\n"
-                                      for about, sql, failed in world.history), encoding="utf-8")
-        raise AssertionError(
-            f"seed {seed}, {combination}, {dialect.options}, {counts}: {len(replay.faults)} faults "
-            f"(all statements: {everything}):\n" + "\n".join(replay.faults))
+    assert not replay.faults, \
+        f"{about}, {counts}: {len(replay.faults)} faults:\n" + "\n".join(replay.faults)
     return counts
 
 

@@ -12,6 +12,7 @@ import dataclasses
 
 from .matrix_shapes import Shape, Slot, Types
 from .values import Column, quoted
+from .values_tables import ASTRAL
 
 CHARSETS = ("utf8mb4", "latin1", "utf8")
 
@@ -188,8 +189,9 @@ class Definitions:
                 head += f" CHARACTER SET {charset}"
             null = " NOT NULL" if " NOT NULL" in sql else ""
             return Slot(Column(slot.name, head + null + rest))
-        if any(slot.number in shape.key and slot.column.kind in ("text", "label")
-               for slot in shape.slots):
+        # Not keys, whose values would fall together, nor labels that it does not have.
+        if any(slot.number in shape.key and slot.column.kind in ("text", "label") or
+               ASTRAL in slot.column.sql for slot in shape.slots):
             return self._nothing(name, shape)
         return self._alter(name, f"CONVERT TO CHARACTER SET {charset}",
                            shape.with_slots(map(converted, shape.slots)))

@@ -15,6 +15,7 @@ class Rows:
 
     def __init__(self, rng, types: Types, folder: pathlib.Path, combination):
         self.rng = rng
+        self._many = 3 if combination.groups == "streamed" else 0
         # MariaDB logs a REPLACE of a row that is there as an update of the columns named,
         # and leaves out those that it puts back to their defaults.
         self._replaces_whole = combination.mariadb and combination.image != "FULL"
@@ -28,7 +29,8 @@ class Rows:
         kinds = [(self._insert, 30), (self._update, 20), (self._update_all, 6),
                  (self._update_key, 8), (self._delete, 12), (self._delete_all, 1),
                  (self._replace, 8), (self._upsert, 8), (self._insert_ignore, 4),
-                 (self._insert_select, 5), (self._load, 4), (self._documents, 10)]
+                 (self._insert_select, 5), (self._load, 4), (self._documents, 10),
+                 (self._insert_many, self._many)]
         kind = self.rng.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
         if self.rng.random() < 0.06:
             return self._of_two(name, shape, *other)
@@ -74,6 +76,10 @@ class Rows:
 
     def _insert(self, name, shape):
         return self._values(name, shape, [self._fresh() for _ in range(self.rng.randint(1, 6))])
+
+    def _insert_many(self, name, shape):
+        """More than a group may have in memory, mostly; and most of it goes again soon."""
+        return self._values(name, shape, [self._fresh() for _ in range(200)])
 
     def _known_ids(self):
         return [self.rng.randint(1, self._last + 1) for _ in range(self.rng.randint(1, 4))]

@@ -13,27 +13,37 @@ import base64
 import dataclasses
 import re
 
-from .values import PLACEHOLDER, Mode, decode, expect, parse_message
+from .values import PLACEHOLDER, Mode, Real, decode, even_json, expect, parse_message
 
 
 @dataclasses.dataclass
 class Change:
-    """What happened to a row. A change of the key may come in two: `moved` tells the first."""
+    """What happened to a row."""
 
     table: str
     before: dict | None
     after: dict | None
-    key: dict | None
+    key: object
     text: str                  # the message, for reports
     moved: bool = False        # half of an update of the key: after a delete, the insert
     truncates: bool = False
+    delta: bool = False        # an update whose `before` has only what changed
+
+
+class Lost:
+    """What the peer makes of a value that it loses: any form is right."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
 
 
 class Debezium:
     """pipe.format: debezium, schemas off."""
 
     name = "debezium"
-    has_key = True
+    ordered = True             # images have the columns in the table's order
 
     def __init__(self, rng, exact: bool):
         self.mode = Mode(
@@ -86,6 +96,12 @@ class Debezium:
                 awaited = key, headers
         assert awaited is None, "the last delete has no tombstone"
 
+    @staticmethod
+    def key_faults(change, names, values) -> str:
+        """What is wrong with the key of a row, which has these values of its key's columns."""
+        wanted = dict(zip(names, values)) or None
+        return "" if change.key == wanted else f"the key is {change.key}, of the row {wanted}"
+
     def _present(self, image: dict | None) -> dict | None:
         if image is None:
             return None
@@ -93,7 +109,106 @@ class Debezium:
                 if not isinstance(form, str) or form not in self._placeholders}
 
 
-DIALECTS = {"debezium": Debezium}
+class Maxwell:
+    """pipe.format: maxwell."""
+
+    name = "maxwell"
+    ordered = False            # what only a before image has stands behind the others
+
+    def __init__(self, _, exact: bool):
+        self._exact = exact
+        self.options = {"compat": "exact"} if exact else {}
+
+    normal = staticmethod(str)
+
+    def changes(self, lines: list[str]):
+        """The changes; transactions end in a message that says so."""
+        offset = 0
+        for line in lines:
+            key, _, value = line.split("\t", 2)
+            message = parse_message(value)
+            kind, data = message["type"], message["data"]
+            assert ("commit" in message) != ("xoffset" in message), value
+            assert message.get("xoffset", offset) == offset, f"not xoffset {offset}: {value[:300]}"
+            offset = offset + 1 if "xoffset" in message else 0
+            before = {"insert": None, "delete": data}.get(kind, message.get("old", {}))
+            yield Change(message["table"], before, data if kind != "delete" else None,
+                         parse_message(key), value, delta=kind == "update")
+        assert offset == 0, "the last transaction has no end"
+
+    @staticmethod
+    def key_faults(change, names, values) -> str:
+        """What is wrong with the key of a row, which has these values of its key's columns."""
+        wanted = {"database": change.key.get("database"), "table": change.table}
+        wanted |= {f"pk.{name.lower()}": value for name, value in zip(names, values)} if names \
+            else {"_uuid": change.key.get("_uuid")}
+        return "" if change.key == wanted else f"the key is {change.key}, of the row {wanted}"
+
+    def expect(self, column, text):
+        """What a message must say of a value."""
+        if text is None:
+            return None
+        if column.kind == "json" and text == "6E756C6C":
+            return None        # JSON's null is like SQL's
+        match column.kind:
+            case "label":
+                label = bytes.fromhex(text).decode()
+                if column.base == "set":
+                    return tuple(label.split(",")) if label else ()
+                return Lost() if self._exact and not label else label
+            case "json":
+                return _evened(parse_message(bytes.fromhex(text).decode()))
+            case "bit" if self._exact and int(text) > 2**31 - 1:
+                return Lost()
+            case "time" if self._exact and (text[0] == "-" or int(text.partition(":")[0]) > 23):
+                return Lost()
+            case "date" | "datetime" | "year" if self._exact and _is_odd(text):
+                return Lost()
+            case "bytes" if self._exact and column.base in ("binary", "char"):
+                return bytes.fromhex(text).rstrip(b"\0")
+            case "decimal" | "date" | "datetime" | "time" | "timestamp":
+                return text
+        return expect(column, text, _PLAIN)
+
+    def decode(self, column, form):
+        """What it says."""
+        if form is None:
+            return None
+        match column.kind:
+            case "json":
+                return _evened(form)
+            case "decimal":
+                assert isinstance(form, (int, Real)), f"{form!r} is no number"
+                return str(form)
+            case "bit":
+                assert isinstance(form, int) and not isinstance(form, bool), f"{form!r}"
+                return form
+            case "label" if column.base == "set":
+                return tuple(form)
+            case "date" | "datetime" | "time" | "timestamp":
+                assert isinstance(form, str), f"{form!r} is no text"
+                return form
+        return decode(column, form, _PLAIN)
+
+
+_PLAIN = Mode(decimal="string", bigint="long", binary="base64")
+
+
+def _is_odd(text: str) -> bool:
+    """A date, or its like, that Java has not."""
+    return text == "0" or text[:4] < "0100" or "-00" in text
+
+
+def _evened(value):
+    """JSON as parse_message() reads it, each double alike; objects with the order of members."""
+    if isinstance(value, dict):
+        return [(name, _evened(each)) for name, each in value.items()]
+    if isinstance(value, list):
+        return [_evened(each) for each in value]
+    return even_json(value) if isinstance(value, Real) else (type(value), value)
+
+
+DIALECTS = {"debezium": Debezium, "maxwell": Maxwell}
 
 
 def merged(dialect, first: list[str], second: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from .matrix_ddl import Definitions, applied
 from .matrix_dml import Rows
 from .matrix_shapes import Types
 from .values_corpus import set_session
+from .waiting import wait_until
 
 # Of statements that may fail, and then have changed nothing: a key that is there, a value
 # that is too large, wrong or NULL for its column, a change of a definition that the server
@@ -29,6 +30,8 @@ SESSIONS = [("+00:00", "STRICT_TRANS_TABLES,ALLOW_INVALID_DATES", "utf8mb4"),
             ("-11:00", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ALLOW_INVALID_DATES",
              "utf8mb4"),
             ("SYSTEM", "ALLOW_INVALID_DATES", "gbk")]
+XA_GONE = 1402
+XA_REFUSED = {1397, 1399, XA_GONE}  # the former: its session is still there
 TABLES = 5
 
 
@@ -39,13 +42,30 @@ class Session:
         zone, mode, charset = settings
         self.charset = charset
         self.about = f"{zone} {charset} {mode}"
-        self.connection = server.connect(conv={}, database=database, ssl_disabled=True,
-                                         charset=charset, local_infile=True)
-        set_session(self.connection, f"SET time_zone = '{zone}', sql_mode = '{mode}'")
-        set_session(self.connection, image)
+        self._open = lambda: self._connect(server, database, settings, image)
+        self.connection = self._open()
         self.tables = []       # of the transaction at hand
         self.left = 0          # statements until it ends
         self.savepoints = []
+        self.xa = ""           # its name, if it is an XA transaction
+        self.prepared = False
+
+    @staticmethod
+    def _connect(server, database, settings, image):
+        zone, mode, charset = settings
+        connection = server.connect(conv={}, database=database, ssl_disabled=True,
+                                    charset=charset, local_infile=True)
+        set_session(connection, f"SET time_zone = '{zone}', sql_mode = '{mode}', "
+                                "lock_wait_timeout = 5, innodb_lock_wait_timeout = 5")
+        set_session(connection, image)
+        return connection
+
+    def reconnect(self) -> int:
+        """Leave, and come back; a prepared transaction stays behind. The former id."""
+        number = self.connection.thread_id()
+        self.connection.close()
+        self.connection = self._open()
+        return number
 
 
 class World:
@@ -60,6 +80,7 @@ class World:
         self.marks = {}        # number: ("effects", [...]) or ("truth", {table: rows})
         self.history = []      # (session's number, statement, None or the error's number)
         self.counts = {"done": 0, "refused": 0}
+        self._xids = 0
         types = Types(rng, combination)
         self._rows = Rows(rng, types, folder, combination)
         self._definitions = Definitions(rng, types, combination.server)
@@ -77,9 +98,17 @@ class World:
                 self._defined([("shape", name, shape)])
 
     def close(self) -> None:
-        """Disconnect."""
-        for session in [*self._sessions, self._own]:
+        """Disconnect; nothing prepared is left."""
+        for session in self._sessions:
             session.connection.close()
+            if session.prepared:
+                self._run(self._own, f"XA ROLLBACK '{session.xa}'", XA_REFUSED)
+        self._own.connection.close()
+
+    def write(self, path) -> None:
+        """All statements into a file."""
+        path.write_text("".join(f"-- {about} {failed or ''}\n{sql};\n"
+                                for about, sql, failed in self.history), encoding="utf-8")
 
     def mark(self, kind: str, what) -> int:
         """A row in marks."""
@@ -96,8 +125,9 @@ class World:
     def finish(self) -> int:
         """End all transactions; the last mark."""
         for session in self._sessions:
-            if session.tables:
-                self._end(session)
+            while session.tables:
+                session.left = 0
+                self._go_on(session)
         return self.check()
 
     def step(self, may_define: bool) -> None:
@@ -116,7 +146,12 @@ class World:
         elif rng.random() < 0.6:
             session.tables = rng.sample(free, min(len(free), 2))
             session.left = rng.randint(1, 6)
-            self._run(session, rng.choice(["BEGIN", "START TRANSACTION"]))
+            if rng.random() < 0.2:
+                self._xids += 1
+                session.xa = f"{self.database} {self._xids}"
+                self._run(session, f"XA START '{session.xa}'")
+            else:
+                self._run(session, rng.choice(["BEGIN", "START TRANSACTION"]))
         else:
             self._change(session, rng.sample(free, min(len(free), 2)))
 
@@ -133,7 +168,9 @@ class World:
             return
         session.left -= 1
         chance = rng.random()
-        if chance < 0.15:
+        if session.prepared:
+            return
+        if chance < 0.15 and not session.xa:
             name = f"s{rng.randint(1, 3)}"
             session.savepoints.append(name)
             self._run(session, f"SAVEPOINT {name}")
@@ -148,15 +185,52 @@ class World:
             self._change(session, names)
 
     def _end(self, session) -> None:
-        self._run(session, "ROLLBACK" if self.rng.random() < 0.2 else "COMMIT")
-        session.tables, session.savepoints = [], []
+        if session.xa and not session.prepared:
+            self._end_of_xa(session)
+            if session.prepared:
+                return
+        elif session.prepared:
+            self._decide(session)
+        else:
+            self._run(session, "ROLLBACK" if self.rng.random() < 0.2 else "COMMIT")
+        session.tables, session.savepoints, session.xa = [], [], ""
+
+    def _end_of_xa(self, session) -> None:
+        """In one phase, or prepared: then others go on for a while before it is decided."""
+        self._run(session, f"XA END '{session.xa}'")
+        chance = self.rng.random()
+        if chance < 0.2:
+            self._run(session, f"XA COMMIT '{session.xa}' ONE PHASE")
+        elif chance < 0.3:
+            self._run(session, f"XA ROLLBACK '{session.xa}'")
+        else:
+            session.prepared = self._run(session, f"XA PREPARE '{session.xa}'")
+            session.left = self.rng.randrange(8)
+
+    def _decide(self, session) -> None:
+        """XA COMMIT or ROLLBACK, by the session itself, or by another once it is gone."""
+        by = session
+        if self.rng.random() < 0.5:
+            gone = session.reconnect()
+            wait_until(lambda: not self._query("SELECT 1 FROM information_schema.processlist "
+                                               f"WHERE id = {gone}"), 10, "a session's end")
+            by = self._own
+        decision = "ROLLBACK" if self.rng.random() < 0.3 else "COMMIT"
+
+        def decided():
+            done = self._run(by, f"XA {decision} '{session.xa}'", XA_REFUSED)
+            # MariaDB rolls one back that changed nothing when its session goes.
+            return done or self.history[-1][2] == XA_GONE
+        # The server may need a moment to let go of it.
+        wait_until(decided, 10, f"XA {decision} of {session.xa}")
+        session.prepared = False
 
     def _define(self, session, free) -> None:
         """Change definitions, and most times then the rows, which makes all values known."""
         for definition in self._definitions.statements(self.tables, free):
             if definition.early:
                 self._defined(definition.effects)
-            done = self._run(session, definition.sql)
+            done = self._run(session, definition.sql, {1054})  # of a generated column
             if done and not definition.early:
                 self._defined(definition.effects)
             elif not done and definition.early:
