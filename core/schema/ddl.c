@@ -284,6 +284,7 @@ static void create_index(struct ddl *d, struct ddl_key *k, bool replace)
 	bool named = ddl_take_name(d, &k->name);
 	if (ddl_take(d, "USING") || ddl_take(d, "TYPE")) {
 		k->by_hash = ddl_at(d, "HASH");
+		k->by_tree = ddl_at(d, "BTREE");
 		ddl_next(d);
 	}
 	if (!named || !ddl_take(d, "ON") || !ddl_take_table(d, &db, &name)) {
@@ -343,7 +344,7 @@ static void drop_index(struct ddl *d)
 
 static void rename_tables(struct ddl *d)
 {
-	(void)ddl_take_if(d, true);
+	bool present = ddl_take_if(d, true);
 	do {
 		struct ddl_change c = {.kind = DDL_RENAMED, .same = true};
 		bool ok = ddl_take_table(d, &c.from_db, &c.from_name);
@@ -352,7 +353,11 @@ static void rename_tables(struct ddl *d)
 			emit_unknown(d);
 			return;
 		}
-		if (d->session->temporary) {
+		const struct catalog_table *there;
+		int found = present ? lookup(d, c.from_db, c.from_name, &there) : 0;
+		if (found == -ENOENT)
+			continue;
+		if (d->session->temporary || found) {
 			emit(d, (struct ddl_change){
 					.kind = DDL_UNKNOWN, .db = c.from_db, .name = c.from_name});
 			c.kind = DDL_UNKNOWN;

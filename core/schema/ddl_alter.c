@@ -26,6 +26,11 @@ struct item {
 	uint32_t keys_from, keys_to; /* fresh keys that came with it */
 };
 
+struct renamed_key {
+	struct span old;
+	struct span name;
+};
+
 /* What the list says. */
 struct list {
 	struct item *items;
@@ -35,7 +40,7 @@ struct list {
 	bool *constraint;     /* may be of another kind */
 	uint32_t ndropped, dcap;
 	struct ddl_def *fresh; /* its keys are the new ones */
-	struct span *renamed;  /* keys: old, new, old, new */
+	struct renamed_key *renamed;
 	uint32_t nrenamed, rcap;
 	struct span charset, collation; /* the default's */
 	bool has_default;
@@ -341,11 +346,10 @@ static void parse_rename(struct ddl *d, struct list *l)
 			return;
 		}
 		void *list = l->renamed;
-		if (!grow(d, &list, l->nrenamed + 1, &l->rcap, sizeof(struct span)))
+		if (!grow(d, &list, l->nrenamed, &l->rcap, sizeof(struct renamed_key)))
 			return;
 		l->renamed = list;
-		l->renamed[l->nrenamed++] = old;
-		l->renamed[l->nrenamed++] = name;
+		l->renamed[l->nrenamed++] = (struct renamed_key){old, name};
 		return;
 	}
 	if (!ddl_take(d, "TO") && !ddl_take(d, "AS"))
@@ -522,9 +526,10 @@ static void check_old_names(struct ddl *d, const struct ddl_def *t, struct list 
 			     ddl_def_find(t, it->column->c.name) != UINT32_MAX;
 		if (!there && !(absent && it->kind == ITEM_CHANGE))
 			continue;
-		/* Nothing of it happens; nor are there keys of it. */
+		/* Nothing of it happens; but the keys it declares are made. */
 		for (uint32_t k = it->keys_from; k < it->keys_to; k++)
-			l->fresh->keys[k]->nparts = 0;
+			l->fresh->keys[k]->parts[0].column = NULL;
+		d->doubt |= absent && it->keys_from < it->keys_to;
 		it->column = NULL;
 	}
 }
@@ -582,10 +587,10 @@ static void apply_keys(struct ddl *d, struct ddl_def *t, struct list *l)
 			d->doubt = true;
 		t->nkeys = n;
 	}
-	for (uint32_t i = 0; i + 1 < l->nrenamed; i += 2) {
-		struct ddl_key *k = ddl_def_find_key(t, l->renamed[i]);
+	for (uint32_t i = 0; i < l->nrenamed; i++) {
+		struct ddl_key *k = ddl_def_find_key(t, l->renamed[i].old);
 		if (k)
-			k->name = l->renamed[i + 1];
+			k->name = l->renamed[i].name;
 		else
 			d->doubt = true;
 	}
@@ -648,6 +653,7 @@ static void apply(struct ddl *d, struct ddl_def *t, struct list *l)
 	if (l->versioned)
 		t->versioned = l->versioned == DDL_ON;
 	t->period |= l->fresh->period;
+	t->versioned |= l->fresh->versioned;
 	t->engine = l->fresh->engine;
 	t->small_keys = l->fresh->small_keys;
 }

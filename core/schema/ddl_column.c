@@ -64,7 +64,7 @@ static void skip_expression(struct ddl *d)
 {
 	for (;;) {
 		while (ddl_at_char(d, '-') || ddl_at_char(d, '+') || ddl_at_char(d, '~') ||
-		       ddl_at_char(d, '!') || ddl_at_char(d, '@'))
+		       ddl_at_char(d, '!') || ddl_at_char(d, '@') || ddl_at_char(d, '.'))
 			ddl_next(d);
 		if (ddl_at_end(d) || ddl_at_char(d, ',') || ddl_at_char(d, ')'))
 			return;
@@ -150,12 +150,20 @@ void ddl_parse_parts(struct ddl *d, struct ddl_key *k)
 		d->doubt = true;
 }
 
+static void take_method(struct ddl *d, struct ddl_key *k)
+{
+	k->by_hash = ddl_at(d, "HASH");
+	k->by_tree = ddl_at(d, "BTREE");
+	ddl_next(d);
+}
+
 void ddl_parse_key_options(struct ddl *d, struct ddl_key *k)
 {
 	while (!ddl_at_end(d) && !ddl_at_char(d, ',') && !ddl_at_char(d, ')')) {
 		if (ddl_take(d, "USING") || ddl_take(d, "TYPE"))
-			k->by_hash = ddl_at(d, "HASH");
-		ddl_skip(d);
+			take_method(d, k);
+		else
+			ddl_skip(d);
 	}
 }
 
@@ -173,8 +181,7 @@ static void take_key_name(struct ddl *d, struct ddl_key *k)
 	second = ddl_peek(d);
 	if (ddl_at(d, "USING") || ddl_at(d, "TYPE")) {
 		ddl_next(d);
-		k->by_hash = ddl_at(d, "HASH");
-		ddl_next(d);
+		take_method(d, k);
 	}
 }
 
@@ -274,7 +281,9 @@ static void parse_generated(struct ddl *d, struct ddl_column *c, struct attribut
 	c->c.generated = true;
 	if (ddl_take(d, "ROW")) {
 		a->not_null = true;
-		ddl_next(d); /* START, END */
+		c->row_end = ddl_at(d, "END");
+		c->row_start = !c->row_end;
+		ddl_next(d);
 		return;
 	}
 	if (!ddl_at_char(d, '(')) {
@@ -370,10 +379,12 @@ static bool take_foreign(struct ddl *d, struct ddl_def *t, struct ddl_column *c)
 }
 
 /* WITH | WITHOUT SYSTEM VERSIONING */
-static bool take_versioning(struct ddl *d)
+static bool take_versioning(struct ddl *d, struct ddl_def *t)
 {
+	bool with = ddl_at(d, "WITH");
 	if (!ddl_take(d, "WITH") && !ddl_take(d, "WITHOUT"))
 		return false;
+	t->versioned |= with; /* one such column makes the table so */
 	if (!ddl_take(d, "SYSTEM") || !ddl_take(d, "VERSIONING"))
 		d->doubt = true;
 	return true;
@@ -406,7 +417,7 @@ static bool take_attribute(struct ddl *d, struct ddl_def *t, struct ddl_column *
 	if (ddl_take(d, "NULL"))
 		return a->null = true;
 	if (take_not(d, a) || take_serial(d, t, c, a) || take_key(d, t, c) ||
-	    take_visibility(d, c) || take_foreign(d, t, c) || take_versioning(d) || take_check(d))
+	    take_visibility(d, c) || take_foreign(d, t, c) || take_versioning(d, t) || take_check(d))
 		return true;
 	if (ddl_take(d, "DEFAULT")) {
 		skip_expression(d);
@@ -432,7 +443,8 @@ static bool take_attribute(struct ddl *d, struct ddl_def *t, struct ddl_column *
 	if (take_option(d))
 		return true;
 	a->done = ddl_at_end(d) || ddl_at_char(d, ',') || ddl_at_char(d, ')') ||
-		  ddl_at(d, "FIRST") || ddl_at(d, "AFTER");
+		  ddl_at(d, "FIRST") || ddl_at(d, "AFTER") || ddl_at(d, "PARTITION") ||
+		  ddl_at_char(d, ';');
 	return false;
 }
 

@@ -105,6 +105,8 @@ struct ddl_column {
 	struct catalog_column c;
 	bool own_charset; /* written in this statement */
 	bool fresh;	  /* made or changed in this statement */
+	bool row_start;	  /* GENERATED ALWAYS AS ROW START, in this statement */
+	bool row_end;
 };
 
 struct ddl_part {
@@ -119,6 +121,7 @@ struct ddl_key {
 	bool unique;
 	bool hash;	/* in information_schema */
 	bool by_hash;	/* USING HASH */
+	bool by_tree;	/* USING BTREE */
 	bool foreign;	/* made for a foreign key, unless another key serves */
 	bool full_text; /* or spatial, or vector */
 	bool if_not_exists;

@@ -162,6 +162,11 @@ static uint64_t part_bytes(const struct ddl_part *p)
 	return ddl_span_is(c->data_type, "decimal") ? 30 : 8;
 }
 
+static bool is_memory(struct span engine)
+{
+	return ddl_span_is(engine, "MEMORY") || ddl_span_is(engine, "HEAP");
+}
+
 static bool is_blob(const struct catalog_column *c)
 {
 	static const char *const kinds[] = {"text",	"tinytext", "mediumtext", "longtext",
@@ -190,8 +195,13 @@ static void settle_hash(struct ddl *d, const struct ddl_def *t, struct ddl_key *
 {
 	enum { LEAST = 760, MOST = 3072, SLACK = 64 };
 	uint64_t sum = 0, most = 0;
-	bool blob = false;
-	if (!k->fresh || !k->unique || k->primary || d->session->flavor != FLAVOR_MARIADB)
+	bool blob = false, memory = is_memory(t->engine);
+	if (memory || (t->engine.len && k->hash))
+		k->hash = memory && !k->by_tree && k->fresh;
+	if (memory && !k->fresh) /* as it was made, which is not kept */
+		d->doubt = true;
+	if (memory || !k->fresh || !k->unique || k->primary ||
+	    d->session->flavor != FLAVOR_MARIADB)
 		return;
 	for (uint32_t i = 0; i < k->nparts; i++) {
 		uint64_t n = part_bytes(&k->parts[i]);
@@ -209,6 +219,23 @@ static void settle_hash(struct ddl *d, const struct ddl_def *t, struct ddl_key *
 	k->hash = blob || sum > MOST;
 }
 
+/* No server takes these: what seems so was read wrongly. */
+static bool is_twice(const struct ddl_key *k, uint32_t at)
+{
+	for (uint32_t i = 0; i < at; i++)
+		if (k->parts[i].column && k->parts[i].column == k->parts[at].column)
+			return true;
+	return false;
+}
+
+static bool has_columns_twice(const struct ddl_def *t)
+{
+	for (uint32_t i = 0; i < t->ncolumns; i++)
+		if (ddl_def_find(t, t->columns[i]->c.name) != i)
+			return true;
+	return false;
+}
+
 /* Columns by name; those of a key dropped with a column are gone already. */
 static void bind(struct ddl *d, struct ddl_def *t, struct ddl_key *k)
 {
@@ -222,10 +249,12 @@ static void bind(struct ddl *d, struct ddl_def *t, struct ddl_key *k)
 			}
 			p->column = t->columns[at];
 		}
-		if (!p->column) { /* an expression: only MySQL has them */
-			d->doubt |= !ddl_is_mysql(d, 80013) && k->fresh;
+		if (!p->column) {
+			/* An expression: only MySQL has them; 8.0 counts it among the columns. */
+			d->doubt |= !ddl_is_mysql(d, 90000);
 			continue;
 		}
+		d->doubt |= is_twice(k, i);
 		if (k->primary)
 			p->column->c.nullable = false;
 		if (!k->full_text)
@@ -329,6 +358,42 @@ static int compare(const void *a, const void *b)
 	return by ? by : (x->place > y->place) - (x->place < y->place);
 }
 
+/*
+ * A key of a table WITH SYSTEM VERSIONING has row_end behind its parts; shown only where
+ * the table declares that column.
+ */
+static void add_row_end(struct ddl *d, struct ddl_def *t, struct ddl_key *k)
+{
+	struct ddl_column *end = NULL;
+	bool has = false, older = false;
+	for (uint32_t i = 0; i < t->ncolumns; i++) {
+		struct ddl_column *c = t->columns[i];
+		end = c->row_end ? c : end;
+		older |= c->c.generated && !c->fresh;
+	}
+	for (uint32_t i = 0; i < k->nparts; i++)
+		has |= k->parts[i].column && (k->parts[i].column->row_end ||
+					      k->parts[i].column->row_start);
+	if (!k->unique || has)
+		return;
+	if (end)
+		ddl_key_add_part(d, k, (struct ddl_part){.column = end, .name = end->c.name});
+	else if (k->fresh && older)
+		d->doubt = true; /* one of these may be it */
+}
+
+/* Has sorting moved a key? MariaDB does not always do so when it need not make keys. */
+static void check_order(struct ddl *d, const struct ddl_def *t)
+{
+	bool moved = false, fresh = false;
+	for (uint32_t i = 0; i < t->nkeys; i++) {
+		moved |= t->keys[i]->place != i;
+		fresh |= t->keys[i]->fresh;
+	}
+	if (moved && !fresh && d->session->flavor == FLAVOR_MARIADB)
+		d->doubt = true;
+}
+
 static void settle_keys(struct ddl *d, struct ddl_def *t)
 {
 	for (uint32_t i = 0; i < t->nkeys; i++)
@@ -336,6 +401,8 @@ static void settle_keys(struct ddl *d, struct ddl_def *t)
 	if (d->doubt || d->rc)
 		return;
 	drop_served(t);
+	for (uint32_t i = 0; i < t->nkeys && t->versioned; i++)
+		add_row_end(d, t, t->keys[i]);
 	for (uint32_t i = 0; i < t->nkeys; i++) {
 		t->keys[i]->place = i;
 		make_name(d, t, i);
@@ -344,6 +411,7 @@ static void settle_keys(struct ddl *d, struct ddl_def *t)
 	}
 	if (t->nkeys)
 		qsort(t->keys, t->nkeys, sizeof(struct ddl_key *), compare);
+	check_order(d, t);
 }
 
 /* ------------------------------------------------------- out */
@@ -402,6 +470,7 @@ const struct catalog_table *ddl_def_finish(struct ddl *d, struct ddl_def *t)
 		d->doubt = true;
 		return NULL;
 	}
+	d->doubt |= has_columns_twice(t);
 	settle_keys(d, t);
 	struct catalog_table *out = ddl_alloc(d, sizeof(*out));
 	if (!out)

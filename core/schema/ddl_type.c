@@ -349,7 +349,8 @@ static void put_int(struct ddl *d, struct catalog_column *c, const struct ddl_ty
 	c->data_type = text(type[t->bytes]);
 	c->column_type = shows ? ddl_printf(d, "%s(%u)%s%s", type[t->bytes], width, sign, zero)
 			       : ddl_printf(d, "%s%s%s", type[t->bytes], sign, zero);
-	c->precision = (uint8_t)(integers[t->bytes].digits + (big && t->is_unsigned));
+	bool one_more = big || (t->bytes == 3 && d->session->flavor == FLAVOR_MARIADB);
+	c->precision = (uint8_t)(integers[t->bytes].digits + (one_more && t->is_unsigned));
 }
 
 static void put_decimal(struct ddl *d, struct catalog_column *c, const struct ddl_type *t)
@@ -469,6 +470,9 @@ static void put_labels(struct ddl *d, struct catalog_column *c, const struct ddl
 		while (s->len && s->p[s->len - 1] == ' ' && !ddl_span_is(c->charset, "binary"))
 			s->len--; /* blanks at a label's end do not count */
 		d->doubt |= !label_fits(c->charset, *s);
+		/* MySQL 5.7 ends the label there when it shows it. */
+		d->doubt |= s->len && memchr(s->p, 0, s->len) && !ddl_is_mysql(d, 80000) &&
+			    d->session->flavor == FLAVOR_MYSQL;
 		size_t n = characters(*s);
 		longest = n > longest ? n : longest;
 		sum += n + (i > 0);
@@ -535,6 +539,15 @@ static bool settle_charset(struct ddl *d, const struct ddl_def *def, struct ddl_
 	return ddl_charset_width(c->charset) > 0;
 }
 
+/* What information_schema says of bytes; of an ENUM of bytes the servers differ. */
+static void hide_charset(struct ddl *d, struct catalog_column *c)
+{
+	if (c->labels && !ddl_is_mysql(d, 80000))
+		c->collation = text("binary");
+	else
+		c->charset = c->collation = (struct span){0};
+}
+
 static void put_text(struct ddl *d, const struct ddl_def *def, struct ddl_column *column,
 		     struct ddl_type *t)
 {
@@ -562,8 +575,8 @@ static void put_text(struct ddl *d, const struct ddl_def *def, struct ddl_column
 	}
 	if (t->compressed)
 		put_compressed(d, c);
-	if (bytes_only && !listed)
-		c->charset = c->collation = (struct span){0};
+	if (bytes_only)
+		hide_charset(d, c);
 }
 
 /* ------------------------------------------------------- the rest */
@@ -751,6 +764,6 @@ void ddl_type_convert(struct ddl *d, struct ddl_column *column, struct span char
 	}
 	if (compressed)
 		put_compressed(d, c);
-	if (bytes_only && !c->labels)
-		c->charset = c->collation = (struct span){0};
+	if (bytes_only)
+		hide_charset(d, c);
 }

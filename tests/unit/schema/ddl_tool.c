@@ -122,7 +122,7 @@ static const struct catalog_table *read_table(struct arena *a, const json_t *o)
 
 static json_t *json_of(struct span s)
 {
-	json_t *text = json_stringn((const char *)s.p, s.len);
+	json_t *text = json_stringn(s.len ? (const char *)s.p : "", s.len);
 	return text ? text : json_string("(ill-formed)");
 }
 
