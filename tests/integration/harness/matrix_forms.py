@@ -91,7 +91,7 @@ class Debezium:
             assert (before is None, after is None) == \
                 {"c": (True, False), "u": (False, False), "d": (False, True)}[message["op"]], value
             yield Change(table, before, after, parse_message(key), value,
-                         moved="__debezium.oldkey" in parse_message(headers))
+                         moved='"__debezium.oldkey"' in headers)
             if message["op"] == "d":
                 awaited = key, headers
         assert awaited is None, "the last delete has no tombstone"

@@ -18,7 +18,7 @@ from .tasks import here, task_document
 from .values_corpus import run_sql, session, set_metadata, values_server
 
 MYSQL, MARIADB = "mysql-9.7", "mariadb-11.8"
-DIALECTS = ("debezium",)
+DIALECTS = ("debezium", "maxwell")
 TIMES = "time.precision.mode"
 STOPS = "the task stops"
 SESSION = "SET sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00'"
@@ -101,7 +101,8 @@ BLOCKS = {
         ("DATE", "'0000-00-00'"), ("DATE NOT NULL", "'0000-00-00'"), ("DATE", "'2024-00-15'"),
         ("DATE", "'2024-02-31'"), ("DATE", "'0001-01-01'"), ("TIME", "'838:59:59'"),
         ("DATETIME", "'0000-00-00 00:00:00'"), ("DATETIME NOT NULL", "'0000-00-00 00:00:00'"),
-        ("DATETIME(3)", "'2015-00-07 10:00:00'"), ("TIMESTAMP NULL", "'0000-00-00 00:00:00'"),
+        ("DATETIME(3)", "'2015-00-07 10:00:00'"), ("DATETIME(3)", "'0000-00-00 10:30:15.12'"),
+        ("TIME", "'-01:00:00'"), ("TIME(3)", "'-01:00:00.5'"), ("TIMESTAMP NULL", "'0000-00-00 00:00:00'"),
         ("TIMESTAMP NOT NULL DEFAULT '2000-01-01'", "'0000-00-00 00:00:00'"))),
     "odd-times": Block(_each(
         ("DATE", "'0000-00-00'"), ("DATE NOT NULL", "'0000-00-00'"), ("TIME", "'24:00:00'"),
@@ -120,6 +121,7 @@ BLOCKS = {
 def _code(text: str) -> str:
     """Markdown's code, in a table's cell."""
     text = text.replace("|", "\\|")
+    text = re.sub(r"[\x7f-\x9f]", lambda match: f"\\u{ord(match.group()):04x}", text)
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
