@@ -185,7 +185,6 @@ static struct schema_type type_of(const struct column *c, const struct envelope_
 					    "io.debezium.data.FloatVector", NULL};
 	case VALUE_STRING:
 	case VALUE_ABSENT:
-	case VALUE_JSON_DIFF:
 	case VALUE_NULL:
 		break;
 	}
