@@ -22,16 +22,25 @@
  *
  * Status variables are written in the order of a fixed list, flags and sql_mode and the
  * character set early: walking stops at the first code that is not in the table.
+ *
+ * explicit_defaults_for_timestamp: MySQL 8 has a code for it, MariaDB (10.2 and newer) bit 12
+ * of flags2 (OPTION_EXPLICIT_DEF_TIMESTAMP), MySQL 5.7 neither.
  */
 enum { QUERY_FIXED = 13 };
 
+enum { FLAGS2_EXPLICIT_TIMESTAMP = 1 << 12, DBS_TOO_MANY = 254 };
+
 enum query_status {
+	Q_FLAGS2 = 0,
 	Q_SQL_MODE = 1,
 	Q_CATALOG = 2,
 	Q_CHARSET = 4,
 	Q_TIME_ZONE = 5,
 	Q_CATALOG_NZ = 6,
 	Q_INVOKER = 11,
+	Q_UPDATED_DBS = 12,
+	Q_EXPLICIT_TIMESTAMP = 16,
+	Q_UTF8MB4_COLLATION = 18,
 };
 
 /* Data lengths of the codes that have a fixed one; 0: not fixed or not known. */
@@ -54,19 +63,47 @@ static const uint8_t fixed_len[256] = {
 	[129] = 8,  /* MariaDB: XID of a DDL */
 };
 
-static void query_read_status(struct cursor c, struct query *q)
+/* A count, then names that end in a zero byte; no names when there were too many. */
+static void skip_updated_dbs(struct cursor *c)
+{
+	uint8_t n = cursor_u8(c);
+	for (; n != DBS_TOO_MANY && n > 0 && !c->failed; n--)
+		while (cursor_left(c) > 0 && cursor_u8(c) != 0)
+			continue;
+}
+
+static void query_read_status(struct cursor c, enum flavor flavor, struct query *q)
 {
 	while (cursor_left(&c) > 0) {
 		uint8_t code = cursor_u8(&c);
 		switch (code) {
+		case Q_FLAGS2: {
+			uint32_t flags = cursor_le32(&c);
+			if (flavor == FLAVOR_MARIADB && !c.failed) {
+				q->has_explicit_timestamp = true;
+				q->explicit_timestamp = flags & FLAGS2_EXPLICIT_TIMESTAMP;
+			}
+			break;
+		}
 		case Q_SQL_MODE:
 			q->sql_mode = cursor_le64(&c);
 			q->has_sql_mode = !c.failed;
 			break;
 		case Q_CHARSET:
 			q->collation = cursor_le16(&c);
-			cursor_skip(&c, 4);
-			return; /* the last that we want */
+			cursor_skip(&c, 2);
+			q->server_collation = cursor_le16(&c);
+			break;
+		case Q_UPDATED_DBS:
+			skip_updated_dbs(&c);
+			break;
+		case Q_EXPLICIT_TIMESTAMP:
+			q->explicit_timestamp = cursor_u8(&c) != 0;
+			q->has_explicit_timestamp = !c.failed;
+			break;
+		case Q_UTF8MB4_COLLATION:
+			q->utf8mb4_collation = cursor_le16(&c);
+			break;
 		case Q_CATALOG: /* with a zero byte behind it */
 			cursor_skip(&c, (size_t)cursor_u8(&c) + 1);
 			break;
@@ -106,7 +143,7 @@ int query_read(const struct binlog_format *f, const struct event *e, struct quer
 		return err_set(err, -EBADMSG, ERR_EVENT_CORRUPT,
 			       "QUERY event of %zu bytes is too short for its own lengths",
 			       e->body.len);
-	query_read_status(status, &q);
+	query_read_status(status, f->flavor, &q);
 	*ret = q;
 	return 0;
 }

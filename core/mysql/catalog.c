@@ -403,3 +403,66 @@ int catalog_charset(struct source *s, const struct server_info *info, uint32_t c
 		*err = why;
 	return rc;
 }
+
+/* ------------------------------------------------------- what statements depend on */
+
+int catalog_collation(struct source *s, uint32_t collation, struct arena *arena, struct span *ret,
+		      struct err *err)
+{
+	struct buf name;
+	buf_init(&name);
+	int rc = query_value(s, &name, err,
+			     "SELECT COLLATION_NAME FROM information_schema.COLLATIONS "
+			     "WHERE ID=%lu",
+			     (unsigned long)collation);
+	bool ok = true;
+	if (rc == 1)
+		*ret = keep(arena, (struct span){name.data, name.len}, &ok);
+	buf_free(&name);
+	return rc < 0 ? rc : rc == 0 ? -ENOENT : ok ? 0 : no_memory(err);
+}
+
+int catalog_database(struct source *s, struct span db, struct arena *arena,
+		     struct span *ret_charset, struct span *ret_collation, struct err *err)
+{
+	struct buf sql;
+	struct query q;
+	bool ok = true;
+	buf_init(&sql);
+	buf_lit(&sql, "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM "
+		      "information_schema.SCHEMATA WHERE SCHEMA_NAME=");
+	query_put_literal(s, &sql, db);
+	buf_cstr(&sql);
+	int rc = sql.failed ? no_memory(err)
+			    : query_open(s, &q, err, "%s", (const char *)sql.data);
+	buf_free(&sql);
+	if (rc < 0)
+		return rc;
+	rc = query_next(&q, err);
+	if (rc == 1) {
+		*ret_charset = keep(arena, query_span(&q, 0), &ok);
+		*ret_collation = keep(arena, query_span(&q, 1), &ok);
+	}
+	query_end(&q);
+	return rc < 0 ? rc : rc == 0 ? -ENOENT : ok ? 0 : no_memory(err);
+}
+
+int catalog_globals(struct source *s, bool *ret_explicit_timestamp, uint8_t *ret_lower_case_names,
+		    struct err *err)
+{
+	struct query q;
+	int rc = query_open(s, &q, err,
+			    "SELECT @@global.explicit_defaults_for_timestamp, "
+			    "@@global.lower_case_table_names");
+	if (rc < 0)
+		return rc;
+	rc = query_next(&q, err);
+	if (rc == 1) {
+		*ret_explicit_timestamp = query_u64(&q, 0) != 0;
+		*ret_lower_case_names = (uint8_t)query_u64(&q, 1);
+	}
+	query_end(&q);
+	return rc < 0 ? rc : rc == 0 ? err_set(err, -EPROTO, ERR_SOURCE_QUERY,
+					       "the server does not tell its global variables")
+				     : 0;
+}

@@ -80,6 +80,8 @@ void capture_stop(struct capture *c, bool hurry)
 		source_interrupt(c->stop.catalog);
 	if (c->stop.second)
 		source_interrupt(c->stop.second);
+	if (c->stop.ahead)
+		source_interrupt(c->stop.ahead);
 	pthread_mutex_unlock(&c->stop.lock);
 	uint64_t one = 1;
 	ssize_t n = write(c->stop.fd, &one, sizeof(one));
@@ -156,6 +158,8 @@ static int run_threads(struct capture *c, struct deliver *d, struct source_threa
 		source_interrupt(c->stop.catalog);
 	if (c->stop.second)
 		source_interrupt(c->stop.second);
+	if (c->stop.ahead)
+		source_interrupt(c->stop.ahead);
 	pthread_mutex_unlock(&c->stop.lock);
 	uint64_t one = 1;
 	ssize_t n = write(c->stop.fd, &one, sizeof(one));
@@ -187,6 +191,7 @@ static int run_episode(struct capture *c, struct err *err)
 		.fail_fast = c->o.fail_fast,
 		.identity = checkpoint_source(c->o.checkpoint),
 		.start_time = c->start_time,
+		.history = checkpoint_history(c->o.checkpoint),
 	};
 	struct deliver d = {
 		.owner = c,
@@ -217,7 +222,10 @@ static int run_episode(struct capture *c, struct err *err)
 	rc = open_pipe(c, &d, err);
 	if (rc == 0) {
 		source.pipe = d.pipe = c->pipe;
-		rc = source_thread_init(&source, &c->safe, err);
+		if (schema_store_begin(source.history, &c->safe, source.identity, true) < 0)
+			rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for table definitions");
+		if (rc == 0)
+			rc = source_thread_init(&source, &c->safe, err);
 		if (rc == 0)
 			rc = run_threads(c, &d, &source, err);
 		/* The pipe refers to the ring until it is closed. */
@@ -246,12 +254,37 @@ static int run_episode(struct capture *c, struct err *err)
 
 /* ---------------------------------------------------------------- the capture */
 
+/*
+ * Is the new position one that was passed on the way to the saved one? Then what was recorded
+ * on that way holds there too.
+ */
+static bool was_passed(struct checkpoint *k, const struct position *p, const char *identity)
+{
+	struct position old;
+	struct err ignored;
+	if (!checkpoint_found(k))
+		return false;
+	position_init(&old, checkpoint_flavor(k));
+	bool passed = false;
+	if (old.flavor == p->flavor && checkpoint_load(k, &old, &ignored) == 0) {
+		if (old.gtids && p->gtids)
+			passed = gtid_set_covers(old.gtids, p->gtids);
+		else if (!old.gtids && !p->gtids && strcmp(checkpoint_source(k), identity) == 0)
+			passed = binlog_pos_compare(&p->at, &old.at) == -1;
+	}
+	position_clear(&old);
+	return passed;
+}
+
 /* Where a task begins that has no position, or was given another one; saved at once. */
 static int resolve_start(struct capture *c, const struct server_start *start, struct err *err)
 {
 	struct checkpoint *k = c->o.checkpoint;
 	char identity[64];
 	int rc = source_find_start(c->o.task, start, &c->stop, &c->safe, identity, err);
+	if (rc == 0 && schema_store_begin(checkpoint_history(k), &c->safe, identity,
+					  was_passed(k, &c->safe, identity)) < 0)
+		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for table definitions");
 	if (rc == 0 && checkpoint_set_source(k, identity) < 0)
 		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the position");
 	/*

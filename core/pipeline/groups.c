@@ -192,53 +192,33 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 	return 0;
 }
 
-/* Statements after which a table's definition may be another one. */
-static bool changes_definitions(struct span sql)
+/* Is there anything in it that makes another definition than there was? */
+static bool changes_definitions(const struct ddl_changes *changes)
 {
-	/* SET: MariaDB's SET STATEMENT … FOR ALTER TABLE …, logged as it was written. */
-	static const char *const verbs[] = {"CREATE", "ALTER", "DROP", "RENAME", "SET"};
-	size_t i = 0;
-	for (;;) {
-		while (i < sql.len && (sql.p[i] <= ' ' || sql.p[i] == '('))
-			i++;
-		if (i + 1 < sql.len && sql.p[i] == '/' && sql.p[i + 1] == '*') {
-			/* A versioned comment's text is executed: do not look inside, be safe. */
-			if (i + 2 < sql.len && (sql.p[i + 2] == '!' || sql.p[i + 2] == 'M'))
-				return true;
-			for (i += 2; i + 1 < sql.len && !(sql.p[i] == '*' && sql.p[i + 1] == '/');)
-				i++;
-			i += 2;
-			continue;
-		}
-		if (i < sql.len && (sql.p[i] == '#' || (sql.p[i] == '-' && i + 1 < sql.len &&
-							sql.p[i + 1] == '-'))) {
-			while (i < sql.len && sql.p[i] != '\n')
-				i++;
-			continue;
-		}
-		break;
-	}
-	for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++) {
-		size_t len = strlen(verbs[v]);
-		if (sql.len - i >= len && i < sql.len &&
-		    strncasecmp((const char *)sql.p + i, verbs[v], len) == 0)
+	for (uint32_t i = 0; i < changes->n; i++)
+		if (changes->list[i].kind != DDL_TRUNCATED &&
+		    changes->list[i].kind != DDL_DATABASE_ALTERED)
 			return true;
-	}
 	return false;
 }
 
 static int ddl(struct source_thread *t, const struct step *step, struct err *err)
 {
+	struct arena arena;
+	struct ddl_changes changes = {0};
 	log_debug("statement at %s:%llu: %.*s", t->stream.at.file,
 		  (unsigned long long)step->pos, (int)(step->text.len < 200 ? step->text.len : 200),
 		  (const char *)step->text.p);
-	if (changes_definitions(step->text))
+	arena_init(&arena);
+	int rc = definitions_statement(t->definitions, step, definitions_wanted(t->definitions),
+				       &arena, &changes, err);
+	if (rc == 0 && changes_definitions(&changes))
 		publish_forget_tables(&t->publish);
-	if (!step->ends_group)
-		return 0;
 	/* A group of its own, of a source without GTID events, has had no BEGIN. */
-	publish_group(&t->publish, &t->stream.group, NULL);
-	return end(t, step, true, err);
+	if (rc == 0 && step->ends_group && !t->publish.open)
+		rc = begin(t, err);
+	arena_free(&arena);
+	return rc == 0 && step->ends_group ? end(t, step, true, err) : rc;
 }
 
 /*

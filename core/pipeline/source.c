@@ -72,15 +72,41 @@ static int open_catalog(struct source_thread *t, struct err *err)
 	return open_source(t->task, t->host, t->stop, &t->stop->catalog, &t->catalog, err);
 }
 
-static int definition(void *ctx, struct span db, struct span name, struct arena *arena,
-		      struct catalog_table *ret, struct err *err)
+int source_thread_catalog(struct source_thread *t, struct source **ret, struct err *err)
+{
+	int rc = open_catalog(t, err);
+	if (rc == 0)
+		*ret = t->catalog;
+	return rc;
+}
+
+int source_thread_ddl_session(struct source_thread *t, struct ddl_session *ret, struct err *err)
+{
+	if (!t->globals_known) {
+		int rc = open_catalog(t, err);
+		if (rc == 0)
+			rc = catalog_globals(t->catalog, &t->explicit_timestamp,
+					     &t->lower_case_names, err);
+		if (rc < 0) {
+			if (t->catalog)
+				close_source(t->stop, &t->stop->catalog, &t->catalog);
+			return rc;
+		}
+		t->globals_known = true;
+	}
+	*ret = (struct ddl_session){
+		.explicit_timestamp = t->explicit_timestamp ? DDL_ON : DDL_OFF,
+		.lower_case_names = t->lower_case_names,
+	};
+	return 0;
+}
+
+static int definition(void *ctx, struct span db, struct span name, enum schema_want want,
+		      struct arena *arena, struct catalog_table *ret, struct err *err)
 {
 	struct source_thread *t = ctx;
-	int rc = open_catalog(t, err);
-	if (rc < 0)
-		return rc;
-	rc = catalog_load(t->catalog, &t->server, db, name, arena, ret, err);
-	if (rc < 0 && rc != -ENOENT)
+	int rc = definitions_get(t->definitions, db, name, want, arena, ret, err);
+	if (rc < 0 && rc != -ENOENT && t->catalog)
 		close_source(t->stop, &t->stop->catalog, &t->catalog);
 	return rc;
 }
@@ -98,21 +124,20 @@ static int charset_of(void *ctx, uint32_t collation, struct arena *arena, struct
 	return rc;
 }
 
-/* ------------------------------------------------------- until */
-
-/* Orders file names by their number, then offsets; -2 when the names are unrelated. */
-static int compare_places(const struct binlog_pos *a, const struct binlog_pos *b)
+/* publish.defaults */
+static int defaults_of(void *ctx, struct table *table, struct arena *arena, struct err *err)
 {
-	if (strcmp(a->file, b->file) != 0) {
-		const char *da = strrchr(a->file, '.'), *db = strrchr(b->file, '.');
-		if (!da || !db || da - a->file != db - b->file ||
-		    strncmp(a->file, b->file, (size_t)(da - a->file)) != 0)
-			return -2;
-		unsigned long long na = strtoull(da + 1, NULL, 10), nb = strtoull(db + 1, NULL, 10);
-		return na < nb ? -1 : 1;
-	}
-	return a->pos < b->pos ? -1 : a->pos > b->pos;
+	struct source_thread *t = ctx;
+	int rc = open_catalog(t, err);
+	if (rc < 0)
+		return rc;
+	rc = catalog_defaults(t->catalog, &t->server, table, arena, err);
+	if (rc < 0)
+		close_source(t->stop, &t->stop->catalog, &t->catalog);
+	return rc;
 }
+
+/* ------------------------------------------------------- until */
 
 /* What `until` means on this server, once a capture. */
 static int find_target(struct source_thread *t, struct err *err)
@@ -140,7 +165,7 @@ static bool target_reached(const struct source_thread *t, const struct binlog_po
 {
 	if (!t->target_known)
 		return false;
-	if (t->target.file[0] && at->file[0] && compare_places(at, &t->target) >= 0)
+	if (t->target.file[0] && at->file[0] && binlog_pos_compare(at, &t->target) >= 0)
 		return true;
 	/* Comparing sets costs: when the stream is idle, or when there is nothing else. */
 	return (sets || !t->target.file[0]) && t->target_gtids && t->read.gtids &&
@@ -217,6 +242,7 @@ static int open_dump(struct source_thread *t, struct err *err)
 	int rc = open_source(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
 	if (rc == 0)
 		rc = server_identify(t->dump, &t->server, err);
+	t->globals_known = false;
 	if (rc == 0 && t->server.flavor != t->read.flavor)
 		rc = err_set(err, -EINVAL, ERR_SOURCE_DIVERGED,
 			     "the position is of a %s server, but %s is %s",
@@ -492,12 +518,17 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	rc = rules_open(t->task, &t->rules, err);
 	if (rc < 0)
 		return rc;
+	t->definitions = definitions_new(t, t->history);
+	if (!t->definitions)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for table definitions");
 	rc = heartbeat_init(&t->heartbeat, t->task, t->pipe, err);
 	if (rc < 0)
 		return rc;
 	t->publish.task = t->task;
 	t->publish.rules = t->rules;
 	t->publish.schema = t->schema;
+	t->publish.defaults = envelope_wants_defaults(&options) ? defaults_of : NULL;
+	t->publish.defaults_ctx = t;
 	t->publish.envelope = t->envelope;
 	t->publish.pipe = t->pipe;
 	t->publish.queue = &t->queue;
@@ -514,6 +545,7 @@ void source_thread_fini(struct source_thread *t)
 	envelope_close(t->envelope);
 	rules_close(t->rules);
 	schema_free(t->schema);
+	definitions_free(t->definitions);
 	queue_fini(&t->queue);
 	xa_forget(t);
 	kept_clear(&t->kept);

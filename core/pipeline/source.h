@@ -12,6 +12,7 @@
 #include "core/mysql/dump.h"
 #include "core/mysql/server.h"
 #include "core/pipeline/capture.h"
+#include "core/pipeline/definitions.h"
 #include "core/pipeline/heartbeat.h"
 #include "core/pipeline/hold.h"
 #include "core/pipeline/kept.h"
@@ -35,6 +36,7 @@ struct source_stop {
 	struct source *active;  /* at most these are waited on by the source's thread */
 	struct source *catalog;
 	struct source *second;
+	struct source *ahead;
 	atomic_bool stopping; /* the capture is to end */
 	atomic_bool quit;     /* this thread is to end: the other half has failed */
 	int fd; /* eventfd: readable once one of the two is set */
@@ -74,6 +76,7 @@ struct source_thread {
 	bool fail_fast;
 	const char *identity; /* of the server the position is of; "": not known */
 	usec_t start_time;    /* of a start by time that is not reached yet */
+	struct schema_store *history; /* of definitions; begun at `read` */
 	struct position read; /* owned; starts as the safe position */
 	atomic_bool done;     /* the thread has put its last record */
 	int rc;               /* valid once done: 0, or why it ended */
@@ -90,6 +93,10 @@ struct source_thread {
 	struct hold hold;
 	struct verdict verdict;
 	struct schema *schema;
+	struct definitions *definitions;
+	bool globals_known;         /* the two behind it, of `server` */
+	bool explicit_timestamp;
+	uint8_t lower_case_names;
 	struct heartbeat heartbeat;
 	struct rules *rules;
 	struct envelope *envelope;
@@ -124,6 +131,13 @@ void source_thread_close(struct source_thread *t, struct source **slot, struct s
 int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
 		       struct steps *steps, const struct position *from, const char *uuid,
 		       bool to_end, struct err *err) MR_MUST_CHECK;
+
+/* The connection for the catalogue, opened when it is not; stays the thread's. */
+int source_thread_catalog(struct source_thread *t, struct source **ret,
+			  struct err *err) MR_MUST_CHECK;
+/* What the server says of the session of every statement. */
+int source_thread_ddl_session(struct source_thread *t, struct ddl_session *ret,
+			      struct err *err) MR_MUST_CHECK;
 
 int source_thread_init(struct source_thread *t, const struct position *from,
 		       struct err *err) MR_MUST_CHECK;

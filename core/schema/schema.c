@@ -204,7 +204,10 @@ static int ask(struct schema *s, const struct table *map, bool must, struct defi
 		struct err why = {0};
 		uint32_t column = 0;
 		arena_reset(&arena, SIZE_MAX);
-		rc = s->source.table(s->source.ctx, map->db, map->name, &arena, &cat, &why);
+		enum schema_want want = map->names_known ? SCHEMA_ANY
+					: i == 0	 ? SCHEMA_EXACT
+							 : SCHEMA_AGAIN;
+		rc = s->source.table(s->source.ctx, map->db, map->name, want, &arena, &cat, &why);
 		if (rc == -ENOENT) {
 			rc = must ? say_missing(map, &why, err) : 0;
 			break;

@@ -19,15 +19,22 @@
 
 struct schema;
 
+/* How good a definition has to be. */
+enum schema_want {
+	SCHEMA_ANY,   /* of any time: the event has the names, only what it lacks is taken */
+	SCHEMA_EXACT, /* the one the rows were written by */
+	SCHEMA_AGAIN, /* the same, and the one given last does not fit */
+};
+
 /* The pipeline's way to the server; called in the thread that calls schema_resolve(). */
 struct schema_source {
 	void *ctx;
 	/*
-	 * The table's definition as of now, allocated from `arena`. -ENOENT: no such table,
-	 * or not visible. Any other failure (connection) is passed on as it is.
+	 * The table's definition, allocated from `arena`. -ENOENT: no such table, or not
+	 * visible. Any other failure (connection, not known) is passed on as it is.
 	 */
-	int (*table)(void *ctx, struct span db, struct span name, struct arena *arena,
-		     struct catalog_table *ret, struct err *err);
+	int (*table)(void *ctx, struct span db, struct span name, enum schema_want want,
+		     struct arena *arena, struct catalog_table *ret, struct err *err);
 	/* Name of a collation's character set, allocated from `arena`. -ENOENT: unknown. */
 	int (*charset)(void *ctx, uint32_t collation, struct arena *arena, struct span *ret,
 		       struct err *err);

@@ -46,9 +46,10 @@ struct server {
 	struct schema *schema;
 };
 
-static int server_table(void *ctx, struct span db, struct span name, struct arena *arena,
-			struct catalog_table *ret, struct err *err)
+static int server_table(void *ctx, struct span db, struct span name, enum schema_want want,
+			struct arena *arena, struct catalog_table *ret, struct err *err)
 {
+	(void)want;
 	struct server *s = ctx;
 	struct server *now = s->second && s->asked ? s->second : s;
 	s->asked++;
