@@ -2,6 +2,7 @@
 #include "core/binlog/rows.h"
 
 #include "common/contract/errors.h"
+#include "core/binlog/json_patch.h"
 #include "core/binlog/value.h"
 
 #include <errno.h>
@@ -19,12 +20,19 @@
  *  (n+7)/8  UPDATE only: columns present in the after image
  *    rows   each: null bitmap of the columns present, (present+7)/8 bytes, then the
  *           values that are not null (value.c); UPDATE: before, then after
+ *
+ * PARTIAL_UPDATE_ROWS is UPDATE version 2, but for its after images, which begin with
+ *
+ *   1..9    options, length-encoded; bit 0: the bitmap follows
+ *  (j+7)/8  bitmap: which of the table's j JSON columns are diffs (json_patch.h), those that
+ *           are not in the image counted too
  */
 enum { COLUMNS_MAX = 65535 };
 
 static bool is_version2(uint8_t type)
 {
-	return type >= EVENT_WRITE_ROWS_V2 && type <= EVENT_DELETE_ROWS_V2;
+	return (type >= EVENT_WRITE_ROWS_V2 && type <= EVENT_DELETE_ROWS_V2) ||
+	       type == EVENT_PARTIAL_UPDATE_ROWS;
 }
 
 static inline bool bit_get(const uint8_t *bits, uint32_t i)
@@ -52,6 +60,7 @@ static int rows_op(uint8_t type, enum row_op *ret)
 		return 0;
 	case EVENT_UPDATE_ROWS_V1:
 	case EVENT_UPDATE_ROWS_V2:
+	case EVENT_PARTIAL_UPDATE_ROWS:
 		*ret = ROW_UPDATE;
 		return 0;
 	case EVENT_DELETE_ROWS_V1:
@@ -121,17 +130,68 @@ static __attribute__((cold, noinline)) int rows_short(const struct rows_reader *
 		       (const char *)t->name.p);
 }
 
+/* What stands in front of a partial update's after image. */
+static int partial_begin(struct rows_reader *r, const struct table *t, struct err *err)
+{
+	enum { OPTION_PARTIAL_JSON = 1 };
+	uint64_t options = cursor_lenenc(&r->cur);
+	uint32_t njson = 0;
+	r->partial = NULL;
+	if (options & ~(uint64_t)OPTION_PARTIAL_JSON)
+		return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED,
+			       "%s event with options %llx, which are not known",
+			       event_type_name(r->type), (unsigned long long)options);
+	if (options & OPTION_PARTIAL_JSON) {
+		for (uint32_t i = 0; i < r->ncolumns; i++)
+			njson += t->columns[i].type == COLUMN_JSON;
+		r->partial = cursor_take(&r->cur, (njson + 7) / 8);
+	}
+	return r->cur.failed ? rows_short(r, t, err) : 0;
+}
+
+/* A JSON column of the after image that is diffs: to the document of the before image. */
+static int partial_value(struct rows_reader *r, const struct value *before, struct arena *arena,
+			 struct value *out, struct err *err)
+{
+	struct span diffs = cursor_span(&r->cur, cursor_le32(&r->cur)), text = {0};
+	int rc = r->cur.failed ? -EBADMSG : 0;
+	out->aux = 0;
+	if (rc == 0 && before->kind == VALUE_JSON) {
+		out->kind = VALUE_JSON;
+		rc = json_patch((struct span){before->p, before->len}, diffs, arena, &text);
+	} else if (rc == 0 && before->kind == VALUE_ABSENT) {
+		/* binlog_row_image=MINIMAL, NOBLOB: the document stays at home. */
+		out->kind = VALUE_JSON_DIFF;
+		rc = json_diff_text(diffs, arena, &text);
+	} else if (rc == 0) {
+		rc = -ENOENT;
+	}
+	out->p = text.p;
+	out->len = (uint32_t)text.len;
+	if (rc == -ENOMEM)
+		return err_set(err, rc, ERR_MEMORY, "no memory for a JSON document");
+	if (rc == -ENOENT)
+		return err_set(err, -EBADMSG, ERR_VALUE_INVALID,
+			       "a partial update does not fit the document of its before image");
+	return rc < 0 ? err_set(err, rc, ERR_EVENT_CORRUPT, "damaged JSON diffs") : 0;
+}
+
 /* One image, before (0) or after (1). */
 static int image_read(struct rows_reader *r, const struct table *t, unsigned which,
-		      struct arena *arena, struct value *out, struct err *err)
+		      struct arena *arena, const struct value *before, struct value *out,
+		      struct err *err)
 {
-	uint32_t n = r->ncolumns, bit = 0;
+	uint32_t n = r->ncolumns, bit = 0, json = 0;
+	const uint8_t *partial = which == 1 ? r->partial : NULL;
 	bool all = r->npresent[which] == n;
 	const uint8_t *present = r->present[which];
 	const uint8_t *nulls = cursor_take(&r->cur, (r->npresent[which] + 7) / 8);
 	if (!nulls)
 		return rows_short(r, t, err);
 	for (uint32_t i = 0; i < n; i++) {
+		bool diffs = false;
+		if (__builtin_expect(partial != NULL, 0) && t->columns[i].type == COLUMN_JSON)
+			diffs = bit_get(partial, json++);
 		if (!all && !bit_get(present, i)) {
 			out[i].kind = VALUE_ABSENT;
 			continue;
@@ -140,7 +200,9 @@ static int image_read(struct rows_reader *r, const struct table *t, unsigned whi
 			out[i].kind = VALUE_NULL;
 			continue;
 		}
-		int rc = value_read(&r->cur, &t->columns[i], arena, &out[i], err);
+		int rc = __builtin_expect(diffs, 0)
+				 ? partial_value(r, &before[i], arena, &out[i], err)
+				 : value_read(&r->cur, &t->columns[i], arena, &out[i], err);
 		if (__builtin_expect(rc < 0, 0))
 			return rows_failed(rc, r, t, i, err);
 	}
@@ -207,9 +269,11 @@ int rows_next(struct rows_reader *r, const struct table *t, struct arena *arena,
 	if (rc <= 0)
 		return rc;
 	if (r->op != ROW_INSERT)
-		rc = image_read(r, t, 0, arena, before, err);
+		rc = image_read(r, t, 0, arena, NULL, before, err);
+	if (rc >= 0 && __builtin_expect(r->type == EVENT_PARTIAL_UPDATE_ROWS, 0))
+		rc = partial_begin(r, t, err);
 	if (rc >= 0 && r->op != ROW_DELETE)
-		rc = image_read(r, t, 1, arena, after, err);
+		rc = image_read(r, t, 1, arena, before, after, err);
 	return rc < 0 ? rc : row_end(r, start, ret_image, err);
 }
 
@@ -222,6 +286,8 @@ int rows_skip(struct rows_reader *r, const struct table *t, struct span *ret_ima
 		return rc;
 	if (r->op != ROW_INSERT)
 		rc = image_skip(r, t, 0, err);
+	if (rc >= 0 && r->type == EVENT_PARTIAL_UPDATE_ROWS)
+		rc = partial_begin(r, t, err); /* diffs have the length of a document */
 	if (rc >= 0 && r->op != ROW_DELETE)
 		rc = image_skip(r, t, 1, err);
 	return rc < 0 ? rc : row_end(r, start, ret_image, err);

@@ -1,5 +1,5 @@
 /*
- * rows.h - rows events, versions 1 and 2: row images -> values.
+ * rows.h - rows events, versions 1 and 2, and partial updates: row images -> values.
  *
  * Job: walk the rows of one event, one call a row. Single values are value.h's.
  *
@@ -41,6 +41,11 @@ struct rows_reader {
 	const uint8_t *present[2]; /* bit i: column i is in the before, after image */
 	uint32_t npresent[2];
 	uint8_t type; /* of the event */
+	/*
+	 * PARTIAL_UPDATE_ROWS, the row at hand: bit i: the after image has the i-th JSON column
+	 * of the table as diffs. NULL: none.
+	 */
+	const uint8_t *partial;
 };
 
 /* 0, or -EBADMSG (ERR_EVENT_CORRUPT). */

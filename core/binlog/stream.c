@@ -393,12 +393,8 @@ static int feed_payload(struct stream *s, struct step *step, struct err *err)
 
 static int feed_unsupported(const struct event *e, struct err *err)
 {
-	const char *hint = "";
-	if (e->type == EVENT_PARTIAL_UPDATE_ROWS)
-		hint = ": set binlog_row_value_options='' on the source";
 	return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED,
-		       "%s event (type %u) is not supported%s", event_type_name(e->type),
-		       e->type, hint);
+		       "%s event (type %u) is not supported", event_type_name(e->type), e->type);
 }
 
 static int feed_body(struct stream *s, struct step *step, struct err *err)
@@ -412,6 +408,7 @@ static int feed_body(struct stream *s, struct step *step, struct err *err)
 	case EVENT_WRITE_ROWS_V2:
 	case EVENT_UPDATE_ROWS_V2:
 	case EVENT_DELETE_ROWS_V2:
+	case EVENT_PARTIAL_UPDATE_ROWS:
 		return feed_rows(s, step, err);
 	case EVENT_XID:
 		return feed_xid(s, step, err);

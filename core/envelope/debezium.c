@@ -301,6 +301,8 @@ static int open_table(struct envelope *e, const struct table *table, struct enve
 	if (rc == 0 && e->options.transactions)
 		rc = debezium_transaction_table(e, t, err);
 	if (rc == 0)
+		rc = debezium_default_make(t, table, err);
+	if (rc == 0)
 		rc = debezium_schema_make(e, table, t, err);
 	return rc;
 }
@@ -346,8 +348,12 @@ static enum absent_form absent(const struct envelope *e, const struct column *c,
 	default:
 		break;
 	}
-	if (e->options.compat != ENVELOPE_EXACT)
+	if (e->options.compat != ENVELOPE_EXACT) {
+		/* A document that changed in a way the row image does not tell: image.c */
+		if (c->type == COLUMN_JSON)
+			*ret_text = e->options.unavailable;
 		return ABSENT_OMITTED;
+	}
 	return c->type == COLUMN_JSON || c->type == COLUMN_GEOMETRY ? ABSENT_NULL : ABSENT_REFUSED;
 }
 

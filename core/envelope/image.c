@@ -67,6 +67,19 @@ static enum put_status put_absent(struct buf *b, const struct plan_column *c)
 }
 
 /*
+ * A document of which only the change is known (it stands in the header of notes). Left out
+ * it would be taken for unchanged.
+ */
+static enum put_status put_unknown(struct buf *b, const struct plan_column *c)
+{
+	if (!c->placeholder.len)
+		return put_absent(b, c);
+	put_head(b, c);
+	put_span(b, c->placeholder);
+	return PUT_OK;
+}
+
+/*
  * An object is written with a comma before each member; then the first comma becomes the
  * brace, so that members may be left out freely.
  */
@@ -89,7 +102,8 @@ enum put_status image_put(struct buf *b, const struct envelope_table *t, const s
 		enum put_status status;
 		if (__builtin_expect(value_is_absent(v), 0)) {
 			*c->noted |= v->kind == VALUE_JSON_DIFF;
-			status = put_absent(b, c);
+			status = v->kind == VALUE_JSON_DIFF ? put_unknown(b, c)
+							    : put_absent(b, c);
 		} else {
 			put_head(b, c);
 			status = put_present(b, c, v);

@@ -403,25 +403,6 @@ def test_statement_in_the_binlog(source, database, core):
     assert ids(core.run(document, state=core.folder / "new").ok().messages) == [3]
 
 
-@pytest.mark.parametrize("option,word", [
-    ({"mysql-8.0": "SET SESSION binlog_row_value_options = 'PARTIAL_JSON'"}, "PARTIAL_UPDATE_ROWS"),
-    ({"mysql-9.7": "SET SESSION binlog_transaction_compression = ON"}, "TRANSACTION_PAYLOAD")])
-def test_events_of_a_type_that_is_not_read(pool, new_database, core, option, word):
-    """Their type, position and the setting that avoids them; never a skip."""
-    (series, statement), = option.items()
-    server = pool.get(series)
-    database = new_database(server)
-    start = here(server)
-    server.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, v JSON);"
-               f"INSERT INTO {database}.t VALUES (1, '{{\"a\": 1, \"b\": 2}}')")
-    begin = server.position()
-    server.sql(f"{statement}; UPDATE {database}.t SET v = JSON_SET(v, '$.a', 5)")
-    end = server.position()
-    result = core.run(task_document(server, include=f"{database}.t", start=start))
-    check_stopped_before(core, result, "event_unsupported", word,
-                         statement.split()[2], begin=begin, end=end)
-
-
 # ------------------------------------------------------- definitions
 
 def with_metadata(server, kind) -> None:

@@ -1,5 +1,8 @@
 """Events that servers write only when told to: compressed ones of both flavours."""
 
+import json
+import re
+
 import pytest
 
 from harness import proxy as binlog
@@ -150,3 +153,86 @@ def test_mariadb_compressed_columns(source, database, core):
     for message in messages[-1:] + messages[1:3]:
         after = message["after"]
         assert [after["v"], after["t"], after["b"], after["l"]] == shown[after["id"]]
+
+
+def compact(text):
+    """A document as messages have it: without the blanks behind `,` and `:`."""
+    return None if text is None else re.sub(r'("(?:[^"\\]|\\.)*")| ', r"\1", text)
+
+
+PARTIAL = """
+    SET SESSION binlog_row_value_options = 'PARTIAL_JSON';
+    UPDATE {t} SET d = JSON_SET(d, '$.b', 'changed', '$.new', CAST(1.50 AS DECIMAL(5,2)));
+    UPDATE {t} SET d = JSON_REMOVE(d, '$.a', '$.list[1]') WHERE id = 1;
+    UPDATE {t} SET d = JSON_ARRAY_APPEND(d, '$.list', JSON_OBJECT('k', X'00ff')) WHERE id = 1;
+    UPDATE {t} SET d = JSON_ARRAY_INSERT(d, '$.list[0]', 'first') WHERE id = 1;
+    UPDATE {t} SET d = JSON_REPLACE(d, '$."odd \\\\"key".x', 18446744073709551615), e =
+      JSON_SET(e, '$[0].z', NULL) WHERE id = 1;
+    UPDATE {t} SET e = JSON_INSERT(e, '$[0]."größe"', 'ü'), n = 5 WHERE id = 1;
+    UPDATE {t} SET d = JSON_REMOVE(d, '$.b', '$.list', '$.new') WHERE id = 1;
+    UPDATE {t} SET d = JSON_SET(d, '$.list', JSON_ARRAY()) WHERE id = 1;
+    UPDATE {t} SET d = JSON_ARRAY_APPEND(d, '$.list', TRUE, '$.list', 2e100) WHERE id = 1;
+    UPDATE {t} SET d = NULL WHERE id = 2;
+    UPDATE {t} SET d = '{{}}' WHERE id = 2;
+    UPDATE {t} SET d = JSON_SET(d, '$.only', 1) WHERE id = 2;
+    UPDATE {t} SET d = JSON_REMOVE(d, '$.only') WHERE id = 2"""
+
+FIRST = ('{"a": 1, "b": "long enough to leave room for what follows it", "list": [1, 2, 3], '
+         '"odd \\\\"key": {"x": 1.5, "y": "..........................................."}}')
+
+
+def json_table(source, table):
+    """Two rows with documents."""
+    source.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY, d JSON, n INT, e JSON);"
+               f"INSERT INTO {table} VALUES (1, '{FIRST}', 1, '[{{\"z\": \"{'z' * 80}\"}}]'),"
+               f"  (2, '{FIRST}', 2, NULL)")
+
+
+@pytest.mark.sanitize
+@pytest.mark.sources("mysql-8.0", "mysql-9.7")
+def test_partial_json(source, database, core):
+    """Each message has the whole document, as SELECT showed it after that statement."""
+    table = f"{database}.t"
+    json_table(source, table)
+    start = here(source)
+    shown = []
+    statements = PARTIAL.format(t=table).split(";\n")
+    # One session, or the option is gone: each statement's outcome goes into another table.
+    source.sql(f"CREATE TABLE {database}.seen (n INT AUTO_INCREMENT PRIMARY KEY, id INT, d LONGTEXT,"
+               "  e LONGTEXT)")
+    keep = f"INSERT INTO {database}.seen (id, d, e) SELECT id, d, e FROM {table} ORDER BY id"
+    source.sql(";\n".join([statements[0]] + [f"{each};{keep}" for each in statements[1:]]))
+    for _n, number, d, e in source.sql(f"SELECT * FROM {database}.seen ORDER BY n"):
+        shown.append((int(number), compact(d), compact(e)))
+    result = core.run(task_document(source, include=table, start=start)).ok()
+    now, states = {1: (compact(FIRST.replace('\\\\"', '\\"')), compact('[{"z": "%s"}]' % ("z" * 80)))}, []
+    now[2] = (now[1][0], None)
+    updates = iter(result.messages)
+    for statement in statements[1:]:
+        for _ in range(1 if "WHERE" in statement else 2):
+            after = next(updates)["after"]
+            now[after["id"]] = (after["d"], after["e"])
+        states += [(number, *now[number]) for number in sorted(now)]
+    assert states == shown
+    assert not list(updates)
+
+
+@pytest.mark.sources("mysql-8.0", "mysql-9.7")
+def test_partial_json_without_the_document(source, database, core):
+    """Where the row image lacks the document: Debezium's placeholder, and the diff in a header.
+    (With NOBLOB the before image has the documents that change.)"""
+    table = f"{database}.t"
+    json_table(source, table)
+    start = here(source)
+    source.sql("SET SESSION binlog_row_image = MINIMAL, binlog_row_value_options = 'PARTIAL_JSON';"
+               f"UPDATE {table} SET d = JSON_SET(d, '$.b', 'x'), e = JSON_SET(e, '$[0].z', 7)"
+               " WHERE id = 1; SET SESSION binlog_row_image = NOBLOB;"
+               f"UPDATE {table} SET e = JSON_SET(e, '$[0].z', 8) WHERE id = 1")
+    result = core.run(task_document(source, include=table, start=start), with_keys=True).ok()
+    minimal, noblob = [line.split("\t") for line in result.lines]
+    assert json.loads(minimal[2])["after"] == {"d": "__debezium_unavailable_value",
+                                               "e": "__debezium_unavailable_value"}
+    assert json.loads(minimal[1])["__mr.values"] == {"after": {
+        "d": {"diff": [{"op": "replace", "path": "$.b", "value": "x"}]},
+        "e": {"diff": [{"op": "replace", "path": "$[0].z", "value": 7}]}}}
+    assert json.loads(noblob[2])["after"]["e"] == '[{"z":8}]'

@@ -242,16 +242,6 @@ def test_ill_formed_text(table, core):
 
 
 @pytest.mark.sources("mariadb-10.11")
-@pytest.mark.parametrize("sql, metadata", [("VARCHAR(99) COMPRESSED", "FULL"),
-                                           ("BLOB COMPRESSED", "default")])
-def test_compressed_columns(table, core, sql, metadata):
-    """MariaDB's compressed columns are not read yet."""
-    server, database, start = table(f"c {sql}", "REPEAT('a', 99)", metadata)
-    log = refused(server, core, database, start)
-    assert "(type_unsupported)" in log and f"{database}.t" in log and "compressed" in log
-
-
-@pytest.mark.sources("mariadb-10.11")
 @pytest.mark.parametrize("sql", ["TIME", "DATETIME", "TIMESTAMP"])
 def test_old_temporals(table, pool, core, sql):
     """Nor are MariaDB's temporal columns of the format before 5.6."""

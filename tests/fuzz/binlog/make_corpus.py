@@ -11,10 +11,10 @@ import struct
 HERE = pathlib.Path(__file__).resolve().parent
 VECTORS = HERE.parents[1] / "vectors" / "binlog"
 TABLE_MAP = 19
-ROWS = {23: 0, 24: 1, 25: 2, 30: 3, 31: 4, 32: 5}  # type to rows_fuzz.c's number
+ROWS = {23: 0, 24: 1, 25: 2, 30: 3, 31: 4, 32: 5, 39: 6}  # type to rows_fuzz.c's number
 STREAMS = ["transactions", "undone", "xa_rollback", "ddl", "ctas", "restarted", "rotations",
            "heartbeats", "heartbeats_v1", "tagged", "anonymous", "two_phase_alter",
-           "statement_intvar", "statement_load", "compressed"]
+           "statement_intvar", "statement_load", "compressed", "compressed_query"]
 VERSION = {"mysql-5.7": 0, "mysql-8.0": 1, "mysql-9.7": 3}
 LIMIT = 4096
 
@@ -50,7 +50,8 @@ def tables(server, maria):
     seen = set()
     table_map, name = b"", ""
     for scenario in ("types_full", "types_minimal", "functional", "versioned", "charsets",
-                     "compressed_columns", "old_temporals", "image_full", "image_minimal"):
+                     "compressed_columns", "old_temporals", "image_full", "image_minimal",
+                     "partial_json"):
         path = server / f"{scenario}.dump"
         for event in events(path) if path.exists() else ():
             if event[4] == TABLE_MAP:
@@ -80,9 +81,25 @@ def documents(server):
             put("json", f"{server.name}_{number}", row[9:9 + size])
 
 
+def patches():
+    """A document {"a": "aaa", "bb": [1, 2]} and diffs of each operation."""
+    array = struct.pack("<HHBHBH", 2, 10, 5, 1, 5, 2)
+    values = 4 + 2 * 4 + 2 * 3
+    text = values + 3
+    document = struct.pack("<BHHHHHHBHBH", 0, 2, text + 4 + len(array), values, 1, values + 1, 2,
+                           0x0c, text, 2, text + 4) + b"abb\x03aaa" + array
+    value = b"\x0c\x01v"
+    diffs = {"replace": (0, b"$.a"), "insert": (1, b"$.bb[1]"), "member": (1, b'$."c d"'),
+             "remove": (2, b"$.bb[0]")}
+    for name, (op, path) in diffs.items():
+        diff = bytes([op, len(path)]) + path + (bytes([len(value)]) + value if op < 2 else b"")
+        put("json_patch", name, struct.pack("<H", len(document)) + document + diff)
+
+
 def main():
     for old in HERE.glob("corpus/*/v_*"):
         old.unlink()
+    patches()
     for server in sorted(VECTORS.iterdir()):
         if server.is_dir():
             maria = int(server.name.startswith("mariadb"))

@@ -17,7 +17,8 @@ static void touch(const struct table *t, const struct value *v)
 	volatile uint8_t sum = 0;
 	for (uint32_t i = 0; i < t->ncolumns; i++) {
 		if (v[i].kind != VALUE_STRING && v[i].kind != VALUE_BYTES &&
-		    v[i].kind != VALUE_JSON && v[i].kind != VALUE_DECIMAL_TEXT &&
+		    v[i].kind != VALUE_JSON && v[i].kind != VALUE_JSON_DIFF &&
+		    v[i].kind != VALUE_DECIMAL_TEXT &&
 		    v[i].kind != VALUE_GEOMETRY && v[i].kind != VALUE_VECTOR)
 			continue;
 		for (uint32_t k = 0; k < v[i].len; k++)
@@ -60,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t types[] = {
 		EVENT_WRITE_ROWS_V1,  EVENT_UPDATE_ROWS_V1, EVENT_DELETE_ROWS_V1,
 		EVENT_WRITE_ROWS_V2,  EVENT_UPDATE_ROWS_V2, EVENT_DELETE_ROWS_V2,
+		EVENT_PARTIAL_UPDATE_ROWS,
 	};
 	if (size < 4 || load_le16(data + 2) > size - 4)
 		return 0;

@@ -5,6 +5,7 @@
  * then events one after another, each as long as its header says, or as is left. CRCs and
  * lengths are mended first, because no fuzzer finds a CRC-32 by chance.
  */
+#include "core/binlog/payload.h"
 #include "core/binlog/stream.h"
 
 #include <libdeflate.h>
@@ -39,9 +40,30 @@ static void check_step(const struct stream *s, const struct step *step)
 	stream_where(s, step->pos, where, sizeof(where));
 }
 
+/* A payload's events, as far as they can be read. */
+static void open_payload(struct stream *s, struct payload *p, const struct event *e)
+{
+	struct err err = {0};
+	struct span bytes;
+	struct step step;
+	int rc = payload_open(p, e, &err);
+	while (rc >= 0 && (rc = payload_next(p, &bytes, &err)) > 0) {
+		rc = stream_feed_inner(s, bytes.p, bytes.len, &step, &err);
+		if (rc == 0)
+			check_step(s, &step);
+	}
+	if (rc == 0)
+		rc = stream_payload_end(s, &err);
+	if (rc < 0 && !err.kind)
+		abort();
+	if (rc < 0)
+		stream_start(s, s->at.file, s->at.pos);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct stream s;
+	struct payload *payload = NULL;
 	if (size == 0)
 		return 0;
 	uint8_t how = *data++;
@@ -62,6 +84,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		int rc = stream_feed(&s, event, n, &step, &err);
 		if (rc == 0)
 			check_step(&s, &step);
+		if (rc == 0 && step.kind == STEP_PAYLOAD) {
+			if (!payload)
+				payload = payload_new();
+			if (!payload)
+				abort();
+			open_payload(&s, payload, &step.event);
+		} else if (rc == 0)
+			;
 		else if (!err.kind || !err.where[0])
 			abort();
 		else
@@ -70,5 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += n;
 		size -= n;
 	}
+	payload_free(payload);
+	stream_free(&s);
 	return 0;
 }

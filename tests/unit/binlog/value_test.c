@@ -93,8 +93,7 @@ static void unknown_types(void **state)
 	(void)state;
 	static const uint8_t types[] = {COLUMN_DECIMAL_OLD, COLUMN_NULL, COLUMN_TIMESTAMP,
 					COLUMN_TIME, COLUMN_DATETIME, COLUMN_NEWDATE,
-					COLUMN_TYPED_ARRAY, COLUMN_BLOB_COMPRESSED,
-					COLUMN_VARCHAR_COMPRESSED, 99};
+					COLUMN_TYPED_ARRAY, 99};
 	uint8_t bytes[16] = {0};
 	for (size_t i = 0; i < sizeof(types); i++) {
 		struct column col = {.type = types[i], .max_bytes = 2};

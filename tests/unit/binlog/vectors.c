@@ -123,24 +123,6 @@ static void trace_step(const struct step *step, struct buf *out)
 		buf_putc(out, '!');
 }
 
-void trace(const char *server, const char *scenario, struct buf *out, struct err *ret_err)
-{
-	struct dump d = dump_load(server, scenario);
-	struct stream s;
-	struct span bytes;
-	stream_init(&s, server_flavor(server), true);
-	while (dump_next(&d, &bytes)) {
-		struct step step;
-		int rc = stream_feed(&s, bytes.p, bytes.len, &step, ret_err);
-		if (rc < 0) {
-			buf_printf(out, " ERROR %s", ret_err->kind->code);
-			break;
-		}
-		trace_step(&step, out);
-	}
-	dump_free(&d);
-}
-
 struct feed feed_open(const char *server, const char *scenario)
 {
 	struct feed f = {.dump = dump_load(server, scenario)};
@@ -148,14 +130,52 @@ struct feed feed_open(const char *server, const char *scenario)
 	return f;
 }
 
-bool feed_next(struct feed *f)
+/* 1: a step; 0: the dump is at its end; or what was refused. */
+static int next_step(struct feed *f)
 {
 	struct span bytes;
+	int rc;
+	if (f->inside) {
+		rc = payload_next(f->payload, &bytes, &f->err);
+		if (rc > 0)
+			rc = stream_feed_inner(&f->stream, bytes.p, bytes.len, &f->step, &f->err);
+		else if (rc == 0) {
+			f->inside = false;
+			rc = stream_payload_end(&f->stream, &f->err);
+			return rc < 0 ? rc : next_step(f);
+		}
+		return rc < 0 ? rc : 1;
+	}
 	if (!dump_next(&f->dump, &bytes))
-		return false;
-	if (stream_feed(&f->stream, bytes.p, bytes.len, &f->step, &f->err) < 0)
+		return 0;
+	rc = stream_feed(&f->stream, bytes.p, bytes.len, &f->step, &f->err);
+	if (rc < 0 || f->step.kind != STEP_PAYLOAD)
+		return rc < 0 ? rc : 1;
+	if (!f->payload)
+		f->payload = payload_new();
+	rc = payload_open(f->payload, &f->step.event, &f->err);
+	f->inside = rc == 0;
+	return rc < 0 ? rc : next_step(f);
+}
+
+void trace(const char *server, const char *scenario, struct buf *out, struct err *ret_err)
+{
+	struct feed f = feed_open(server, scenario);
+	int rc;
+	while ((rc = next_step(&f)) > 0)
+		trace_step(&f.step, out);
+	if (rc < 0)
+		buf_printf(out, " ERROR %s", f.err.kind->code);
+	*ret_err = f.err;
+	feed_close(&f);
+}
+
+bool feed_next(struct feed *f)
+{
+	int rc = next_step(f);
+	if (rc < 0)
 		fail_msg("%s: %s", f->err.where, f->err.text);
-	return true;
+	return rc > 0;
 }
 
 void feed_until(struct feed *f, enum step_kind kind)
@@ -175,6 +195,8 @@ int feed_event(struct feed *f, const void *bytes, size_t len)
 void feed_close(struct feed *f)
 {
 	dump_free(&f->dump);
+	payload_free(f->payload);
+	stream_free(&f->stream);
 }
 
 int feed_made(struct feed *f, unsigned type, unsigned flags, uint32_t pos, const void *body,

@@ -6,6 +6,7 @@
 #define MR_TESTS_BINLOG_VECTORS_H
 
 #include "common/base/buf.h"
+#include "core/binlog/payload.h"
 #include "core/binlog/stream.h"
 
 #include <setjmp.h>
@@ -41,7 +42,7 @@ void event_seal(uint8_t *event, size_t len);
 
 /*
  * The steps of a dump as words, SKIP and ROWS_QUERY left out: "ROTATE BEGIN TABLE_MAP ROWS
- * COMMIT!", '!' where the group ends, names of savepoints in parentheses. An error ends it
+ * COMMIT!", payloads by their events, '!' where the group ends, names of savepoints in parentheses. An error ends it
  * with "ERROR <code>"; *ret_err keeps it.
  */
 void trace(const char *server, const char *scenario, struct buf *out, struct err *ret_err);
@@ -50,6 +51,8 @@ void trace(const char *server, const char *scenario, struct buf *out, struct err
 struct feed {
 	struct dump dump;
 	struct stream stream;
+	struct payload *payload; /* made when one is met */
+	bool inside;             /* the next event comes out of it */
 	struct step step;
 	struct err err;
 };
