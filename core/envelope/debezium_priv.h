@@ -2,6 +2,7 @@
  * debezium_priv.h - what the files of format debezium share.
  *
  * debezium.c              a row -> its messages
+ * debezium_default.c      a column's DEFAULT as a value
  * debezium_header.c       the other key of a row whose key changed, as a header's text
  * debezium_names.c        names that Avro allows
  * debezium_schema.c       a table -> the schemas before its keys and values
@@ -61,6 +62,9 @@ int debezium_schema_make(struct envelope *e, const struct table *table, struct e
 			 struct err *err);
 /* own->value_start, once the flavor is known. */
 int debezium_schema_flavor(struct envelope_table *t, enum flavor flavor, struct err *err);
+
+/* The columns' fallback; with compat exact their null_text as well. 0 or -ENOMEM. */
+int debezium_default_make(struct envelope_table *t, const struct table *table, struct err *err);
 
 /* own->header_put. */
 int debezium_header_make(struct envelope_table *t, struct err *err);

@@ -117,6 +117,12 @@ int envelope_open(const struct envelope_options *o, struct envelope **ret, struc
 	return 0;
 }
 
+bool envelope_wants_defaults(const struct envelope_options *o)
+{
+	return o->format == ENVELOPE_DEBEZIUM &&
+	       (o->compat == ENVELOPE_EXACT || o->key_schemas || o->value_schemas);
+}
+
 void envelope_close(struct envelope *e)
 {
 	if (!e)

@@ -87,7 +87,10 @@ static enum put_status put_no_date(struct buf *b, const struct plan_column *c,
 	}
 	if (!has_zero_part(t))
 		return PUT_BAD_DATE;
-	buf_puts(b, c->nullable ? "null" : epoch);
+	if (c->fallback.len || c->nullable)
+		put_span(b, c->null_text);
+	else
+		buf_puts(b, epoch);
 	return PUT_OK;
 }
 
@@ -171,7 +174,7 @@ static enum put_status put_out_of_range(struct buf *b, const struct plan_column 
 {
 	if (!c->nullable)
 		return PUT_BAD_RANGE;
-	buf_lit(b, "null");
+	put_span(b, c->null_text);
 	return PUT_OK;
 }
 

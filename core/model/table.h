@@ -60,6 +60,13 @@ enum column_type {
 	COLUMN_GEOMETRY = 255,
 };
 
+/* What is known of a column's DEFAULT. */
+enum column_default {
+	DEFAULT_NOT_KNOWN, /* not asked for; or there is none, or an expression */
+	DEFAULT_LITERAL,
+	DEFAULT_NOW, /* CURRENT_TIMESTAMP */
+};
+
 struct column {
 	struct span name;        /* UTF-8 */
 	uint8_t type;            /* enum column_type, the real one (ENUM and SET resolved) */
@@ -78,6 +85,8 @@ struct column {
 	struct span *labels;     /* ENUM, SET: UTF-8; NULL when not known */
 	uint32_t nlabels;
 	struct span column_type; /* as information_schema spells it; empty when not asked */
+	uint8_t default_kind;    /* enum column_default */
+	struct span default_text; /* DEFAULT_LITERAL: as information_schema has it, unquoted */
 };
 
 struct table {

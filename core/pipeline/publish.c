@@ -186,6 +186,28 @@ static const struct table *shape_of(const struct publish_target *t)
 	return t->rules ? rules_table_shape(t->rules) : t->table;
 }
 
+/* The definition that rows are read by stays the schema's; the plan's copy has more. */
+static int plan_open(struct publish *p, struct publish_target *t, struct err *err)
+{
+	const struct table *shape = shape_of(t);
+	if (!p->defaults)
+		return envelope_table_open(p->envelope, shape, &t->plan, err);
+	struct arena arena;
+	arena_init(&arena);
+	struct table more = *shape;
+	size_t size = more.ncolumns * sizeof(*more.columns);
+	more.columns = arena_alloc(&arena, size + sizeof(*more.columns));
+	int rc = more.columns ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
+	if (rc == 0) {
+		memcpy(more.columns, shape->columns, size);
+		rc = p->defaults(p->defaults_ctx, &more, &arena, err);
+	}
+	if (rc == 0)
+		rc = envelope_table_open(p->envelope, &more, &t->plan, err);
+	arena_free(&arena);
+	return rc;
+}
+
 /* Everything a wanted table needs: definition, topic, rules, plan. */
 static int target_open(struct publish *p, struct publish_target *t, struct err *err)
 {
@@ -200,7 +222,7 @@ static int target_open(struct publish *p, struct publish_target *t, struct err *
 	if (rc == 0)
 		rc = rules_table_open(p->rules, t->table, &t->rules, err);
 	if (rc == 0)
-		rc = envelope_table_open(p->envelope, shape_of(t), &t->plan, err);
+		rc = plan_open(p, t, err);
 	return rc;
 }
 

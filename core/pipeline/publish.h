@@ -29,6 +29,12 @@ struct publish {
 	struct pipe *pipe;
 	struct queue *queue;
 
+	/*
+	 * Where the format writes columns' defaults: fills them in. NULL: it does not.
+	 */
+	int (*defaults)(void *ctx, struct table *t, struct arena *arena, struct err *err);
+	void *defaults_ctx;
+
 	struct publish_target *by_name; /* hash: every table met, excluded ones too */
 	struct publish_target *by_id;   /* hash: those by their current table_id */
 	struct publish_topic *topics;   /* hash: by the pipe's number */
