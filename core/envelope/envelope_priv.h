@@ -131,7 +131,8 @@ struct envelope {
 
 static inline void put_span(struct buf *b, struct span s)
 {
-	buf_put(b, s.p, s.len);
+	if (s.len) /* an empty one may have no bytes */
+		buf_put(b, s.p, s.len);
 }
 
 /* debezium: fills `shared` for the current event. 0 or -ENOMEM, then there is no current event. */
