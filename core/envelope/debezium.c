@@ -303,8 +303,6 @@ static int open_table(struct envelope *e, const struct table *table, struct enve
 	if (rc == 0)
 		rc = debezium_default_make(t, table, err);
 	if (rc == 0)
-		rc = debezium_default_make(t, table, err);
-	if (rc == 0)
 		rc = debezium_schema_make(e, table, t, err);
 	return rc;
 }

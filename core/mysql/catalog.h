@@ -54,12 +54,4 @@ int catalog_parse_labels(struct span column_type, struct arena *arena, struct sp
 int catalog_defaults(struct source *s, const struct server_info *info, struct table *t,
 		     struct arena *arena, struct err *err) MR_MUST_CHECK;
 
-/*
- * What messages with schemas say besides the rows' definition: fills the defaults, and the
- * types where they are empty, of the table's columns (by name) from the catalogue of now.
- * Texts are allocated from `arena`. A table that is not there has none.
- */
-int catalog_defaults(struct source *s, const struct server_info *info, struct table *t,
-		     struct arena *arena, struct err *err) MR_MUST_CHECK;
-
 #endif

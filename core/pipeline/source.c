@@ -137,19 +137,6 @@ static int defaults_of(void *ctx, struct table *table, struct arena *arena, stru
 	return rc;
 }
 
-/* publish.defaults */
-static int defaults_of(void *ctx, struct table *table, struct arena *arena, struct err *err)
-{
-	struct source_thread *t = ctx;
-	int rc = open_catalog(t, err);
-	if (rc < 0)
-		return rc;
-	rc = catalog_defaults(t->catalog, &t->server, table, arena, err);
-	if (rc < 0)
-		close_source(t->stop, &t->stop->catalog, &t->catalog);
-	return rc;
-}
-
 /* ------------------------------------------------------- until */
 
 /* What `until` means on this server, once a capture. */
@@ -540,8 +527,6 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	t->publish.task = t->task;
 	t->publish.rules = t->rules;
 	t->publish.schema = t->schema;
-	t->publish.defaults = envelope_wants_defaults(&options) ? defaults_of : NULL;
-	t->publish.defaults_ctx = t;
 	t->publish.defaults = envelope_wants_defaults(&options) ? defaults_of : NULL;
 	t->publish.defaults_ctx = t;
 	t->publish.envelope = t->envelope;
