@@ -257,8 +257,7 @@ static const struct task_field pipe_fields[] = {
 		    "\"columns:…\" (`column,column` or `db.table:column,column`, several "
 		    "separated by ';')."},
 	{"format", FIELD_ENUM, AT(pipe.format), .fallback = "debezium", .choices = formats,
-	 .refused = BIT(TASK_FORMAT_CANAL),
-	 .refusal = "is not supported yet: use debezium", .meaning = "Shape of the messages."},
+	 .meaning = "Shape of the messages."},
 	{"delivery", FIELD_ENUM, AT(pipe.delivery), .fallback = "at_least_once",
 	 .choices = deliveries, .refused = BIT(TASK_EXACTLY_ONCE),
 	 .refusal = "is not supported yet: use at_least_once (nothing is lost; after a crash "

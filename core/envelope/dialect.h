@@ -53,5 +53,6 @@ struct dialect {
 
 extern const struct dialect dialect_debezium;
 extern const struct dialect dialect_maxwell;
+extern const struct dialect dialect_canal;
 
 #endif

@@ -94,6 +94,8 @@ static const struct dialect *dialect_of(enum envelope_format format)
 	switch (format) {
 	case ENVELOPE_MAXWELL:
 		return &dialect_maxwell;
+	case ENVELOPE_CANAL:
+		return &dialect_canal;
 	case ENVELOPE_DEBEZIUM:
 		break;
 	}

@@ -26,6 +26,7 @@
 enum envelope_format {
 	ENVELOPE_DEBEZIUM, /* "debezium" */
 	ENVELOPE_MAXWELL,  /* "maxwell" */
+	ENVELOPE_CANAL,    /* "canal": flat messages */
 };
 
 /* pipe.key: what a message's key is made of. */

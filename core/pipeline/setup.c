@@ -120,6 +120,7 @@ void setup_envelope_options(const struct task *task, struct envelope_options *re
 	static const enum envelope_format formats[] = {
 		[TASK_FORMAT_DEBEZIUM] = ENVELOPE_DEBEZIUM,
 		[TASK_FORMAT_MAXWELL] = ENVELOPE_MAXWELL,
+		[TASK_FORMAT_CANAL] = ENVELOPE_CANAL,
 	};
 	const struct task_maxwell *m = &p->options.maxwell;
 	static const enum envelope_names names[] = {

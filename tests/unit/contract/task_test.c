@@ -373,8 +373,6 @@ static void test_not_yet(void **state)
 		const char *text, *where;
 	} cases[] = {
 		{"\"pipe\":{\"delivery\":\"exactly_once\"}", "pipe.delivery"},
-		{"\"pipe\":{\"format\":\"canal\"}", "pipe.format"},
-		{"\"pipe\":{\"format\":\"canal\"}", "pipe.format"},
 		{"\"pipe\":{\"topics\":{\"dead_letter\":true}}", "pipe.topics.dead_letter"},
 		{"\"consumers\":[{\"type\":\"mysql\"}]", "consumers"},
 		{"\"snapshot\":{\"mode\":\"initial\"}", "snapshot.mode"},
