@@ -95,6 +95,20 @@ static struct buf *begin(struct envelope_sink *s)
 	return &q->buf;
 }
 
+static struct buf *begin_transaction(struct envelope_sink *s)
+{
+	struct queue *q = (struct queue *)s;
+	struct buf *b = begin(s);
+	q->begun.topic = q->transactions;
+	return b;
+}
+
+void queue_set_transactions(struct queue *q, uint32_t topic)
+{
+	q->transactions = topic;
+	q->sink.begin_transaction = begin_transaction;
+}
+
 static int end(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
 	       uint32_t value_len, uint8_t flags)
 {

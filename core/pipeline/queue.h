@@ -18,6 +18,8 @@ struct queue {
 	struct envelope_sink sink; /* first: the envelope's view of this queue */
 	struct ring *ring;         /* borrowed */
 
+	uint32_t transactions; /* the topic of begin_transaction(), while it is set */
+
 	/* What the publisher says of the row that is about to be written. */
 	uint32_t topic;
 	uint64_t row;     /* ordinal in its group, from 1 */
@@ -48,6 +50,8 @@ struct queue {
 };
 
 void queue_init(struct queue *q, struct ring *ring);
+/* The sink takes messages of where transactions begin and end: into this topic. */
+void queue_set_transactions(struct queue *q, uint32_t topic);
 /* Drops a message that was begun. The ring is the caller's. */
 void queue_fini(struct queue *q);
 /* A group whose first message follows. 0 or -ECANCELED when the ring is closed. */

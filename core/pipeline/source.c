@@ -497,6 +497,22 @@ void *source_thread_main(void *arg)
 
 /* ------------------------------------------------------- life */
 
+/* pipe.topics.transaction */
+static int open_transactions(struct source_thread *t, struct err *err)
+{
+	const struct task_pipe *p = &t->task->pipe;
+	char name[TASK_TOPIC_MAX + 1];
+	uint32_t topic;
+	if (!p->options.transactions || !p->topics.transaction[0])
+		return 0;
+	int rc = task_side_topic(t->task, "transaction", p->topics.transaction, name, err);
+	if (rc == 0)
+		rc = pipe_topic(t->pipe, name, &topic, err);
+	if (rc == 0)
+		queue_set_transactions(&t->queue, topic);
+	return rc;
+}
+
 int source_thread_init(struct source_thread *t, const struct position *from, struct err *err)
 {
 	const struct schema_source definitions = {
@@ -521,6 +537,9 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	t->definitions = definitions_new(t, t->history);
 	if (!t->definitions)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for table definitions");
+	rc = open_transactions(t, err);
+	if (rc < 0)
+		return rc;
 	rc = heartbeat_init(&t->heartbeat, t->task, t->pipe, err);
 	if (rc < 0)
 		return rc;
