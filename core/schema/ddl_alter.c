@@ -45,6 +45,7 @@ struct list {
 	struct span charset, collation; /* the default's */
 	bool has_default;
 	bool convert;
+	bool sets_default; /* DEFAULT CHARACTER SET, COLLATE */
 	bool ended; /* what follows is of partitions */
 	enum ddl_tristate versioned;
 	struct ddl_altered *result;
@@ -441,8 +442,12 @@ static void parse_item(struct ddl *d, struct list *l)
 			d->doubt = true;
 	} else if (at_partitions(d))
 		l->ended = true;
+	else if (ddl_take_default_charset(d, charset, collation))
+		l->sets_default = true;
 	else if (!ddl_take_option(d, l->fresh, charset, collation))
 		d->doubt = true;
+	/* Which of them holds differs by server and by place. */
+	d->doubt |= l->convert && l->sets_default;
 }
 
 /* The rest of a list that is not understood: does it rename the table? */
@@ -576,7 +581,8 @@ static void apply_new(struct ddl *d, struct ddl_def *t, struct list *l)
 	}
 }
 
-static void apply_keys(struct ddl *d, struct ddl_def *t, struct list *l)
+/* Before columns go, as a key goes with the last of its columns. */
+static void apply_old_keys(struct ddl *d, struct ddl_def *t, struct list *l)
 {
 	for (uint32_t i = 0; i < l->ndropped; i++) {
 		uint32_t n = 0;
@@ -594,6 +600,10 @@ static void apply_keys(struct ddl *d, struct ddl_def *t, struct list *l)
 		else
 			d->doubt = true;
 	}
+}
+
+static void apply_new_keys(struct ddl *d, struct ddl_def *t, struct list *l)
+{
 	for (uint32_t i = 0; i < l->fresh->nkeys; i++) {
 		struct ddl_key *k = l->fresh->keys[i];
 		if (k->if_not_exists && !k->name.len)
@@ -637,17 +647,18 @@ static void settle_default(struct ddl *d, struct ddl_def *t, struct list *l)
 
 static void apply(struct ddl *d, struct ddl_def *t, struct list *l)
 {
-	struct ddl_def old = *t;
 	check_old_names(d, t, l);
+	apply_old_keys(d, t, l);
 	if (d->doubt)
 		return;
+	struct ddl_def old = *t;
 	t->columns = NULL;
 	t->ncolumns = t->ccap = 0;
 	apply_old(d, t, &old, l);
 	apply_new(d, t, l);
 	if (d->rc || d->doubt)
 		return;
-	apply_keys(d, t, l);
+	apply_new_keys(d, t, l);
 	if (l->convert)
 		convert(d, t);
 	if (l->versioned)

@@ -466,7 +466,8 @@ void ddl_parse_column(struct ddl *d, struct ddl_def *t, struct ddl_column *c)
 		d->doubt = true;
 	c->c.nullable = !a.not_null;
 	/* explicit_defaults_for_timestamp=OFF: NOT NULL unless it says NULL. */
-	if (!ddl_span_is(c->c.data_type, "timestamp") || a.null || a.not_null)
+	if (!ddl_span_is(c->c.data_type, "timestamp") || a.null || a.not_null ||
+	    (c->c.generated && ddl_is_mariadb(d, 0)))
 		return;
 	if (d->session->explicit_timestamp == DDL_NOT_KNOWN)
 		d->doubt = true;

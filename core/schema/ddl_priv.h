@@ -126,6 +126,7 @@ struct ddl_key {
 	bool full_text; /* or spatial, or vector */
 	bool if_not_exists;
 	bool fresh;
+	bool may_be_null;
 	uint32_t place;
 	uint32_t nparts;
 	uint32_t cap;

@@ -2,8 +2,8 @@
  * ddl_table.c - a definition that can be altered, and how keys come out of it. Pure.
  *
  * Keys are named after their first column where the statement does not name them, and
- * stand in the server's order: PRIMARY, UNIQUE without NULLs, other UNIQUE, the rest,
- * FULLTEXT; within these as they were declared. The key of rows is the first that is
+ * stand in the server's order: PRIMARY, UNIQUE without NULLs, other UNIQUE, those kept as a
+ * hash, the rest, FULLTEXT; within these as they were declared. The key of rows is the first that is
  * unique, without NULLs and without prefixes.
  */
 #include "core/schema/ddl_priv.h"
@@ -178,13 +178,32 @@ static bool is_blob(const struct catalog_column *c)
 	return false;
 }
 
+static bool is_geometry(const struct catalog_column *c)
+{
+	static const char *const kinds[] = {"geometry",	  "point",	     "linestring",
+					    "polygon",	  "multipoint",	     "multilinestring",
+					    "multipolygon", "geometrycollection", "geomcollection"};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (ddl_span_is(c->data_type, kinds[i]))
+			return true;
+	return false;
+}
+
 /* A prefix as long as the column is the whole of it. */
 static void settle_prefix(struct ddl_part *p)
 {
 	const struct catalog_column *c = &p->column->c;
 	uint64_t width = c->charset.len ? ddl_charset_width(c->charset) : 1;
-	if (p->prefix && !is_blob(c) && p->prefix * (width ? width : 1) >= c->max_bytes)
+	if (p->prefix && !is_blob(c) && !is_geometry(c) && p->prefix * (width ? width : 1) >= c->max_bytes)
 		p->prefix = 0;
+}
+
+static bool has_fresh_column(const struct ddl_key *k)
+{
+	for (uint32_t i = 0; i < k->nparts; i++)
+		if (k->parts[i].column && k->parts[i].column->fresh)
+			return true;
+	return false;
 }
 
 /*
@@ -200,8 +219,8 @@ static void settle_hash(struct ddl *d, const struct ddl_def *t, struct ddl_key *
 		k->hash = memory && !k->by_tree && k->fresh;
 	if (memory && !k->fresh) /* as it was made, which is not kept */
 		d->doubt = true;
-	if (memory || !k->fresh || !k->unique || k->primary ||
-	    d->session->flavor != FLAVOR_MARIADB)
+	if (memory || !k->unique || k->primary || d->session->flavor != FLAVOR_MARIADB ||
+	    !(k->fresh || has_fresh_column(k)))
 		return;
 	for (uint32_t i = 0; i < k->nparts; i++) {
 		uint64_t n = part_bytes(&k->parts[i]);
@@ -255,10 +274,37 @@ static void bind(struct ddl *d, struct ddl_def *t, struct ddl_key *k)
 			continue;
 		}
 		d->doubt |= is_twice(k, i);
-		if (k->primary)
-			p->column->c.nullable = false;
-		if (!k->full_text)
-			settle_prefix(p);
+		if (k->full_text)
+			continue;
+		settle_prefix(p);
+		/* A prefix that nobody wrote, of a length that the server chooses. */
+		bool blob = is_blob(&p->column->c) && !ddl_is_mariadb(d, 0);
+		d->doubt |= !p->prefix && (blob || is_geometry(&p->column->c));
+	}
+}
+
+static bool may_be_null(const struct ddl_key *k)
+{
+	for (uint32_t i = 0; i < k->nparts; i++)
+		if (!k->parts[i].column || k->parts[i].column->c.nullable)
+			return true;
+	return false;
+}
+
+/*
+ * The columns of the primary key are NOT NULL: for MySQL before it looks at other keys,
+ * for MariaDB when it comes to that one.
+ */
+static void settle_nulls(struct ddl *d, struct ddl_def *t)
+{
+	for (int pass = d->session->flavor == FLAVOR_MARIADB; pass < 2; pass++) {
+		for (uint32_t i = 0; i < t->nkeys; i++) {
+			struct ddl_key *k = t->keys[i];
+			k->may_be_null = may_be_null(k);
+			for (uint32_t j = 0; k->primary && j < k->nparts; j++)
+				if (k->parts[j].column)
+					k->parts[j].column->c.nullable = false;
+		}
 	}
 }
 
@@ -326,14 +372,6 @@ static void drop_served(struct ddl_def *t)
 	t->nkeys = n;
 }
 
-static bool may_be_null(const struct ddl_key *k)
-{
-	for (uint32_t i = 0; i < k->nparts; i++)
-		if (!k->parts[i].column || k->parts[i].column->c.nullable)
-			return true;
-	return false;
-}
-
 static bool has_prefix(const struct ddl_key *k)
 {
 	for (uint32_t i = 0; i < k->nparts; i++)
@@ -346,9 +384,11 @@ static int rank(const struct ddl_key *k)
 {
 	if (k->primary)
 		return 0;
+	if (k->unique && k->hash)
+		return 5;
 	if (k->unique)
-		return 1 + 2 * may_be_null(k) + has_prefix(k);
-	return k->full_text ? 6 : 5;
+		return 1 + 2 * k->may_be_null + has_prefix(k);
+	return k->full_text ? 7 : 6;
 }
 
 static int compare(const void *a, const void *b)
@@ -400,6 +440,7 @@ static void settle_keys(struct ddl *d, struct ddl_def *t)
 		bind(d, t, t->keys[i]);
 	if (d->doubt || d->rc)
 		return;
+	settle_nulls(d, t);
 	drop_served(t);
 	for (uint32_t i = 0; i < t->nkeys && t->versioned; i++)
 		add_row_end(d, t, t->keys[i]);

@@ -748,6 +748,7 @@ void ddl_type_convert(struct ddl *d, struct ddl_column *column, struct span char
 		d->doubt = true;
 		return;
 	}
+	column->fresh = true;
 	c->charset = charset;
 	c->collation = collation;
 	if (c->labels) {

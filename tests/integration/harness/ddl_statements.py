@@ -25,7 +25,7 @@ GEOMCOLLECTION|POINT NOT NULL SRID 4326|POINT REF_SYSTEM_ID=0|VECTOR(3)|VECTOR|U
 ENUM('a','b')|ENUM('it''s','a,b',')','"')|ENUM('x  ','y')|SET('a','b','c')|SET('a ','bc')
 ENUM('ä','日本')|ENUM('ä') CHARACTER SET latin1|ENUM('a') CHARACTER SET binary|ENUM('')
 ENUM('a\\nb','c\\\\d','e\\0f','g\\rh','i\\tj')|ENUM("double","quo'te")|ENUM(x'41','b')|ENUM(0x4142)
-SET('x') CHARACTER SET utf8|SET('ж') CHARACTER SET cp1251|ENUM('a','b') COLLATE utf8mb4_bin
+SET('x') CHARACTER SET utf8|ENUM('a','b') COLLATE utf8mb4_bin
 ENUM('𝄞')|ENUM('a') CHARSET ucs2|SET('a','bb') CHARACTER SET utf16
 VARCHAR(10) CHARACTER SET latin1|VARCHAR(10) CHARSET utf8|VARCHAR(10) CHARACTER SET utf8mb3
 VARCHAR(10) CHARACTER SET utf8mb4|VARCHAR(10) CHAR SET ascii|VARCHAR(10) COLLATE latin1_german2_ci
@@ -131,7 +131,6 @@ INT AUTO_INCREMENT UNIQUE
 """.strip("\n").split("\n")
 
 TABLES = r"""
-CREATE TABLE other (id INT PRIMARY KEY) ENGINE=InnoDB
 CREATE TABLE {b}.there (a INT, b VARCHAR(10), t TEXT)
 CREATE TABLE `we``ird name` (`a``b` INT, `select` VARCHAR(3), `日本` INT, UNIQUE KEY `k``k` (`a``b`)) COMMENT 'x;y'
 ALTER TABLE `we``ird name` CHANGE `a``b` `c d` BIGINT AFTER `日本`
@@ -295,6 +294,7 @@ ALTER TABLE v1 DROP SYSTEM VERSIONING
 ALTER TABLE v1 ADD SYSTEM VERSIONING
 CREATE TABLE v2 (a INT PRIMARY KEY, s TIMESTAMP(6) GENERATED ALWAYS AS ROW START, e TIMESTAMP(6) GENERATED ALWAYS AS ROW END INVISIBLE, PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING
 SET STATEMENT system_versioning_alter_history=KEEP FOR ALTER TABLE v2 ADD b INT
+CREATE TABLE cy (a SET('ж') CHARACTER SET cp1251)
 CREATE TABLE v7 (a INT PRIMARY KEY, b INT NOT NULL, UNIQUE (b), KEY (b)) WITH SYSTEM VERSIONING
 SET STATEMENT system_versioning_alter_history=KEEP FOR ALTER TABLE v7 ADD UNIQUE (a, b), ADD c INT
 CREATE TABLE v3 (a INT WITH SYSTEM VERSIONING, b INT WITHOUT SYSTEM VERSIONING)
@@ -341,7 +341,7 @@ DROP EVENT ev
 ANALYZE TABLE t1
 OPTIMIZE TABLE t1
 FLUSH TABLES
-DROP TABLE h1, h2, {b}.there
+DROP TABLE IF EXISTS h1, h2, {b}.there
 DROP TABLE IF EXISTS nothere, h3
 DROP TABLES h4 CASCADE
 ALTER DATABASE {a} CHARACTER SET latin1
@@ -391,20 +391,49 @@ DROP SCHEMA {b}2
 """.strip("\n").split("\n")
 
 
-def statements(a: str, b: str) -> list[str]:
-    """All of them."""
-    made = [f"CREATE TABLE ty{n} (id INT, x {each})" for n, each in enumerate(TYPES)]
-    made += [f"ALTER TABLE ty{n} ADD y {each} FIRST" for n, each in enumerate(TYPES) if n % 7 == 0]
-    made += [f"DROP TABLE ty{n}" for n in range(len(TYPES))]
-    made.append("CREATE TABLE other (id INT PRIMARY KEY) ENGINE=InnoDB")
-    for n, each in enumerate(ATTRIBUTES):
-        made.append(f"CREATE TABLE at{n} (\n id INT,\n x {each}\n, z INT)")
-        made.append(f"CREATE TABLE at{n} (id INT, x INT)")
-        made.append(f"ALTER TABLE at{n} MODIFY x {each}")
-        made.append(f"ALTER TABLE at{n} ADD x2 {each}\n AFTER id, ADD x3 INT".replace("x >", "x2 >")
-                    .replace("x IN", "x2 IN").replace("named", "named2"))
-        made.append(f"DROP TABLE at{n}")
-    text = "\n".join(TABLES).replace("CREATE -- x\nTABLE # y\nvc3 (", "CREATE -- x\x01TABLE # y\x01vc3 (")
-    made += [each.replace("\x01", "\n") for each in text.split("\n")]
-    made += MODES
-    return [each.replace("{a}", a).replace("{b}", b) for each in made]
+def chunks(pieces: list, size: int) -> list:
+    """Lists of `size` pieces."""
+    return [pieces[at:at + size] for at in range(0, len(pieces), size)]
+
+
+def columns(pieces: list, size: int) -> list[list[str]]:
+    """Tables that have `size` of the columns each; then, for a server that refuses one of
+    them, a table for each."""
+    made = []
+    for n, some in enumerate(chunks(pieces, size)):
+        listed = ",\n".join(f"x{i} {each.replace('(x ', f'(x{i} ').replace('named', f'n{i}')}\n"
+                            for i, each in enumerate(some))
+        made.append([f"CREATE TABLE many{n}_{size} (id INT, {listed}, z INT)"]
+                    + [f"CREATE TABLE one{n}_{size}_{i} (id INT, x {each}\n, z INT)"
+                       for i, each in enumerate(some)])
+    return made
+
+
+def altered(pieces: list) -> list[str]:
+    """Each as a column that is changed, and one that is added."""
+    made = []
+    for n, each in enumerate(pieces):
+        other = each.replace("(x ", "(x2 ").replace("named", "named2")
+        made += [f"CREATE TABLE at{n} (id INT, x INT)", f"ALTER TABLE at{n} MODIFY x {each}",
+                 f"ALTER TABLE at{n} ADD x2 {other}\n AFTER id, ADD x3 INT",
+                 f"DROP TABLE at{n}"]
+    return made
+
+
+def statements(a: str, b: str, every: int) -> list[list[str]]:
+    """All of them; the last of a list are for a server that refuses its first.
+
+    every: of the columns that are altered take each so many-th.
+    """
+    plain = [each for each in ATTRIBUTES if not any(
+        word in each for word in ("KEY", "AUTO_INCREMENT", "SERIAL"))]
+    keys = [each for each in ATTRIBUTES if each not in plain]
+    made = columns([each for each in TYPES if each != "SERIAL"], 8)
+    made.append([f"CREATE TABLE {b}.se (id INT, s SERIAL)"])
+    made.append(["CREATE TABLE other (id INT PRIMARY KEY) ENGINE=InnoDB"])
+    made += columns(plain, 5) + columns(keys, 1)
+    made += [[each] for each in altered(TYPES[::every] + ATTRIBUTES[::every])]
+    text = "\n".join(TABLES).replace("CREATE -- x\nTABLE # y\n", "CREATE -- x\1TABLE # y\1")
+    made += [[each.replace("\1", "\n")] for each in text.split("\n")]
+    made += [[each] for each in MODES]
+    return [[each.replace("{a}", a).replace("{b}", b) for each in some] for some in made]

@@ -8,7 +8,8 @@
  *   {"database": "db", "charset": "utf8mb4", "collation": "utf8mb4_bin"}
  *   {"table": {…}}      a definition, in the form that answers have
  *   {"forget": true}    all definitions; an unknown table is then certainly absent
- *   {"apply": "CREATE TABLE …"}   answers {"changes": […]} and keeps what it can
+ *   {"apply": "CREATE TABLE …"}   answers {"changes": […], "tables": {those concerned},
+ *                                 "names": [all], "unknown": is any not known?}
  */
 #include "core/schema/ddl.h"
 
@@ -308,14 +309,30 @@ static json_t *apply(const struct ddl_session *session, const json_t *request)
 		abort();
 	memcpy(bytes, json_string_value(statement), n);
 	int rc = ddl_apply((struct span){bytes, n}, session, &look, &arena, &changes);
-	json_t *list = json_array();
-	for (uint32_t i = 0; rc == 0 && i < changes.n; i++)
+	json_t *list = json_array(), *touched = json_object(), *names = json_array();
+	for (uint32_t i = 0; rc == 0 && i < changes.n; i++) {
 		json_array_append_new(list, put_change(&changes.list[i]));
-	for (uint32_t i = 0; rc == 0 && i < changes.n; i++)
 		follow(&changes.list[i]);
+	}
+	for (uint32_t i = 0; rc == 0 && i < changes.n; i++) {
+		char key[1024];
+		name_of(changes.list[i].db, changes.list[i].name, key);
+		json_t *o = json_object_get(tables, key);
+		if (o)
+			json_object_set(touched, key, o);
+	}
+	const char *name;
+	json_t *o;
+	bool unknown = false;
+	json_object_foreach(tables, name, o)
+	{
+		json_array_append_new(names, json_string(name));
+		unknown |= json_is_null(o);
+	}
 	free(bytes);
 	arena_free(&arena);
-	return json_pack("{s:i s:o s:O}", "rc", rc, "changes", list, "tables", tables);
+	return json_pack("{s:i s:o s:o s:o s:b}", "rc", rc, "changes", list, "tables", touched,
+			 "names", names, "unknown", unknown);
 }
 
 static json_t *session_json;
