@@ -26,6 +26,7 @@
 #include "common/contract/errors.h"
 #include "core/binlog/decimal.h"
 #include "core/binlog/latin1.h"
+#include "core/charset/charset.h"
 
 #include <errno.h>
 
@@ -244,6 +245,8 @@ static void set_collation(struct column *col, uint64_t collation)
 	col->collation = collation <= UINT32_MAX ? (uint32_t)collation : 0;
 	if (is_text(col))
 		col->charset = (uint8_t)collation_charset(col->collation);
+	if (col->charset == CHARSET_OTHER)
+		col->charset_name = charset_of_collation(col->collation);
 }
 
 /* COLUMN_CHARSET: one for each. False: their number is not that of the class. */
@@ -336,16 +339,25 @@ static bool describe_names(struct describer *d)
 static struct span label_utf8(struct describer *d, const struct column *col, struct span s)
 {
 	struct span none = {0};
+	const struct charset_set *set = NULL;
 	if (col->charset == CHARSET_UTF8)
 		return keep(d, s);
-	if (col->charset != CHARSET_LATIN1)
+	if (col->charset == CHARSET_OTHER)
+		set = charset_find(col->charset_name);
+	if (col->charset != CHARSET_LATIN1 && !set)
 		return none;
-	uint8_t *p = arena_alloc(d->arena, s.len * LATIN1_UTF8_MAX + 1);
+	size_t room = s.len * LATIN1_UTF8_MAX + CHARSET_ROOM_MIN;
+	uint8_t *p = arena_alloc(d->arena, room);
 	if (!p) {
 		d->no_memory = true;
 		return none;
 	}
-	return (struct span){p, latin1_to_utf8(s.p, s.len, p)};
+	if (!set)
+		return (struct span){p, latin1_to_utf8(s.p, s.len, p)};
+	bool bad = false;
+	const uint8_t *from = s.p;
+	struct span label = {p, charset_to_utf8(set, &from, s.p + s.len, p, room, &bad)};
+	return bad ? none : label;
 }
 
 /* False: the field does not fit. Labels in other character sets stay unknown. */

@@ -20,6 +20,7 @@
 #define MR_ENVELOPE_ENVELOPE_PRIV_H
 
 #include "common/base/arena.h"
+#include "core/charset/charset.h"
 #include "core/envelope/envelope.h"
 
 struct plan_column;
@@ -71,6 +72,7 @@ struct plan_column {
 	const struct span *labels; /* ENUM: quoted; SET: escaped, without quotes */
 	struct span placeholder;
 	bool *noted; /* the envelope's */
+	const struct charset_set *charset; /* CHARSET_OTHER: of its text; NULL: unknown */
 	struct span null_text; /* what is written for NULL: null, or exact's default */
 	struct span fallback;  /* debezium: the column's default as its value; empty: none */
 	const struct envelope_options *options;

@@ -183,6 +183,7 @@ static int make_column(struct maker *m, uint32_t index, struct plan_column *p)
 		rc = make_head(m, p);
 	if (rc < 0)
 		return rc;
+	p->charset = c->charset == CHARSET_OTHER ? charset_find(c->charset_name) : NULL;
 	p->kind = (uint8_t)writer_kind(c);
 	p->put = p->dialect->writer(p, p->kind);
 	if (!p->put)

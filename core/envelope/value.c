@@ -71,6 +71,26 @@ static enum put_status put_text(struct buf *b, const struct plan_column *c, cons
 	return PUT_OK;
 }
 
+/* Of another set: what is ASCII needs no conversion, and most text is. */
+static enum put_status put_converted(struct buf *b, const struct plan_column *c,
+				     const struct value *v)
+{
+	uint8_t chunk[1024];
+	const uint8_t *p = v->p, *end = p + v->len;
+	bool bad = false;
+	if (charset_has_ascii(c->charset) && charset_is_ascii(p, v->len))
+		return put_text(b, c, v);
+	buf_putc(b, '"');
+	while (p < end) {
+		size_t n = charset_to_utf8(c->charset, &p, end, chunk, sizeof(chunk), &bad);
+		json_put_escaped(b, chunk, n);
+	}
+	buf_putc(b, '"');
+	if (bad)
+		notes_flag(c);
+	return PUT_OK;
+}
+
 static enum put_status put_latin1(struct buf *b, const struct plan_column *c, const struct value *v)
 {
 	(void)c;
@@ -224,7 +244,7 @@ static put_value *text_writer(const struct plan_column *c)
 	case CHARSET_BINARY:
 		return bytes_writer(c->options);
 	case CHARSET_OTHER:
-		return NULL;
+		return c->charset ? put_converted : NULL;
 	case CHARSET_UTF8:
 	case CHARSET_NONE:
 		break;

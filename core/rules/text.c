@@ -2,6 +2,7 @@
 #include "core/rules/rules_priv.h"
 
 #include "common/base/double.h"
+#include "core/charset/charset.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -169,9 +170,22 @@ size_t text_prefix(struct span utf8, uint64_t n)
 
 int text_utf8(const struct column *c, const struct value *v, struct arena *arena, struct span *ret)
 {
-	(void)arena;
-	if (c->charset != CHARSET_UTF8 && c->charset != CHARSET_BINARY)
-		return -EBADMSG;
+	static const struct span latin1 = {(const uint8_t *)"latin1", 6};
 	*ret = (struct span){v->p, v->len};
+	if (c->charset == CHARSET_UTF8 || c->charset == CHARSET_BINARY)
+		return 0;
+	const struct charset_set *set =
+	    charset_find(c->charset == CHARSET_LATIN1 ? latin1 : c->charset_name);
+	if (!set)
+		return -EBADMSG;
+	if (charset_has_ascii(set) && charset_is_ascii(v->p, v->len))
+		return 0;
+	size_t room = (size_t)v->len * CHARSET_UTF8_MAX + CHARSET_ROOM_MIN;
+	uint8_t *out = arena_alloc(arena, room);
+	if (!out)
+		return -ENOMEM;
+	const uint8_t *p = v->p;
+	bool bad = false; /* then it is U+FFFD, as in the message */
+	*ret = (struct span){out, charset_to_utf8(set, &p, p + v->len, out, room, &bad)};
 	return 0;
 }

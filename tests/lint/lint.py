@@ -37,7 +37,11 @@ ALLOWED = {
     "common/daemon": CONTRACT + ["common/http", "common/metrics", "common/zk"],
     "common/view": CONTRACT + ["common/zk"],
     "core/model": BASE + ["common/contract"],
+    "core/charset": BASE,
     **{stage: MODEL for stage in STAGES},
+    "core/binlog": MODEL + ["core/charset"],
+    "core/envelope": MODEL + ["core/charset"],
+    "core/rules": MODEL + ["core/charset"],
     "core/progress": MODEL + ["common/zk"],
     "core/pipeline": MODEL + STAGES + ["common/zk"],
     "core/preflight": MODEL + ["core/mysql", "core/pipe", "core/pipeline"],
@@ -55,7 +59,7 @@ ALLOWED = {
 }
 
 # Pure: bytes and nouns in, bytes and nouns out.
-PURE = ["core/binlog", "core/envelope", "core/model", "core/rules"]
+PURE = ["core/binlog", "core/charset", "core/envelope", "core/model", "core/rules"]
 IMPURE_FOLDERS = ["common/os"]
 IMPURE_CALLS = re.compile(
     r"\b(clock_wall|clock_boot|clock_read_usec|clock_gettime|gettimeofday|time|sleep|usleep|"
