@@ -197,3 +197,9 @@ int envelope_row(struct envelope *e, const struct row *row, struct envelope_sink
 			       "a row that is not of the envelope's event");
 	return e->dialect->row(e, row, sink, err);
 }
+
+void envelope_pass(struct envelope *e)
+{
+	if (e->dialect->pass)
+		e->dialect->pass(e);
+}

@@ -336,6 +336,12 @@ static int end_group(struct envelope *e, struct envelope_sink *sink, struct err 
 	return finish(e, sink, err);
 }
 
+static void pass(struct envelope *e)
+{
+	struct maxwell *m = e->own;
+	m->rows++;
+}
+
 static void drop(struct envelope *e)
 {
 	struct maxwell *m = e->own;
@@ -394,6 +400,7 @@ const struct dialect dialect_maxwell = {
     .table_open = maxwell_table_open,
     .event_begin = begin_event,
     .row = put_row,
+    .pass = pass,
     .group_begin = begin_group,
     .group_end = end_group,
     .settle = finish,

@@ -369,6 +369,8 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 		if (rc <= 0)
 			break;
 		rc = count_row(p, image, err);
+		if (rc == 0 && wanted && !write)
+			envelope_pass(p->envelope);
 		if (rc == 0 && write && t->rules) {
 			row.op = r.op;
 			row.before = r.op == ROW_INSERT ? NULL : p->before;
