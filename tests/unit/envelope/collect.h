@@ -79,7 +79,8 @@ static inline int collector_why(struct envelope_sink *s, struct err *err)
 static inline void collector_init(struct collector *c)
 {
 	memset(c, 0, sizeof(*c));
-	c->sink = (struct envelope_sink){collector_begin, collector_end, collector_why};
+	c->sink = (struct envelope_sink){
+	    .begin = collector_begin, .end = collector_end, .why = collector_why};
 }
 
 static inline void collector_free(struct collector *c)
