@@ -292,19 +292,17 @@ static bool may_be_null(const struct ddl_key *k)
 }
 
 /*
- * The columns of the primary key are NOT NULL: for MySQL before it looks at other keys,
- * for MariaDB when it comes to that one.
+ * The columns of the primary key are NOT NULL: from where the server comes to that key, so
+ * a UNIQUE key over them that stands before it is ordered as if they might be NULL.
  */
-static void settle_nulls(struct ddl *d, struct ddl_def *t)
+static void settle_nulls(struct ddl_def *t)
 {
-	for (int pass = d->session->flavor == FLAVOR_MARIADB; pass < 2; pass++) {
-		for (uint32_t i = 0; i < t->nkeys; i++) {
-			struct ddl_key *k = t->keys[i];
-			k->may_be_null = may_be_null(k);
-			for (uint32_t j = 0; k->primary && j < k->nparts; j++)
-				if (k->parts[j].column)
-					k->parts[j].column->c.nullable = false;
-		}
+	for (uint32_t i = 0; i < t->nkeys; i++) {
+		struct ddl_key *k = t->keys[i];
+		k->may_be_null = may_be_null(k);
+		for (uint32_t j = 0; k->primary && j < k->nparts; j++)
+			if (k->parts[j].column)
+				k->parts[j].column->c.nullable = false;
 	}
 }
 
@@ -440,7 +438,7 @@ static void settle_keys(struct ddl *d, struct ddl_def *t)
 		bind(d, t, t->keys[i]);
 	if (d->doubt || d->rc)
 		return;
-	settle_nulls(d, t);
+	settle_nulls(t);
 	drop_served(t);
 	for (uint32_t i = 0; i < t->nkeys && t->versioned; i++)
 		add_row_end(d, t, t->keys[i]);

@@ -118,6 +118,10 @@ class Generator:
         name = self._table()
         columns = list(self._tables[name])
         items = [self._item(columns) for _ in range(self._random.choice((1, 1, 1, 2, 3)))]
+        # MySQL 8.0.15 crashes on CONVERT TO with a new key of a converted column.
+        if any(each.startswith("CONVERT") for each in items):
+            items = [each for each in items if "KEY" not in each and "UNIQUE" not in each
+                     and "INDEX" not in each]
         return f"ALTER TABLE {name} {', '.join(items)}", name, columns
 
     def next(self):
