@@ -3,6 +3,7 @@
 
 #include "common/base/arena.h"
 #include "common/contract/errors.h"
+#include "core/model/xid.h"
 #include "core/mysql/server_priv.h"
 
 #include <errno.h>
@@ -144,17 +145,38 @@ int inspect_replicas(struct source *s, const struct server_info *info, inspect_r
 	return rc;
 }
 
+/* XA RECOVER's row: formatID, gtrid_length, bqual_length, data. Bytes that are no text in hex. */
+static void show_xid(const struct query *q, char out[256])
+{
+	struct span data = query_span(q, 3);
+	size_t gtrid = (size_t)query_u64(q, 1), n = 0;
+	for (size_t i = 0; i < data.len; i++)
+		n += data.p[i] >= ' ' && data.p[i] <= '~';
+	if (n == data.len || gtrid > data.len || gtrid > XID_PART_MAX ||
+	    data.len - gtrid > XID_PART_MAX) {
+		snprintf(out, 256, "%.*s", n == data.len ? (int)data.len : 0, (const char *)data.p);
+		return;
+	}
+	char text[XID_TEXT_MAX];
+	struct xid x = {.format = (uint32_t)query_u64(q, 0)};
+	x.gtrid_len = (uint8_t)gtrid;
+	x.bqual_len = (uint8_t)(data.len - gtrid);
+	memcpy(x.gtrid, data.p, gtrid);
+	memcpy(x.bqual, data.p + gtrid, data.len - gtrid);
+	xid_format(&x, text);
+	snprintf(out, 256, "%s", text);
+}
+
 int inspect_prepared(struct source *s, uint64_t *ret_n, char ret_xid[256], struct err *err)
 {
 	struct query q;
 	uint64_t n = 0;
-	/* formatID, gtrid_length, bqual_length, data */
 	int rc = query_open(s, &q, err, "XA RECOVER");
 	if (rc)
 		return rc;
 	while ((rc = query_next(&q, err)) > 0) {
 		if (n++ == 0)
-			snprintf(ret_xid, 256, "%s", query_text(&q, 3) ? query_text(&q, 3) : "");
+			show_xid(&q, ret_xid);
 	}
 	query_end(&q);
 	if (rc == 0)

@@ -449,6 +449,8 @@ def test_a_prepared_transaction(source, database, preflight):
     """XA: it stops the task when it is committed, so it is told before."""
     source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
     xid = unique("xid")
+    if source.flavor == "mysql" and source.series == "8.0":
+        xid = "\\0x\\'\\n"  # bytes, which are shown in hex
     with source.connect() as link, link.cursor() as cursor:
         for statement in (f"XA START '{xid}'", f"INSERT INTO {database}.t VALUES (1)",
                           f"XA END '{xid}'", f"XA PREPARE '{xid}'"):
@@ -460,7 +462,8 @@ def test_a_prepared_transaction(source, database, preflight):
                 source.sql(f"GRANT XA_RECOVER_ADMIN ON *.* TO '{user}'@'%'")
             answer = preflight(task_document(source, include=f"{database}.*", pipe="none",
                                              user=user))
-            answer.found("source.position", "warning", xid, "XA RECOVER")
+            answer.found("source.position", "warning",
+                         "X'0078270a',X'',1" if "\\" in xid else xid, "XA RECOVER")
         finally:
             cursor.execute(f"XA ROLLBACK '{xid}'")
 
