@@ -394,10 +394,15 @@ static int check_pipe(struct task *t, struct err *err)
 	int rc = check_key(t, err);
 	if (rc == 0)
 		rc = task_check_side_topics(t, err);
-	unsigned skipped;
+	unsigned skipped = 0;
 	if (rc == 0 && task_skipped_operations(t->pipe.options.skipped, &skipped) < 0)
 		rc = task_invalid_at("pipe.options.skipped.operations", err,
 				     "must be of c, u, d and t, comma separated, or none");
+	if (rc == 0 && !(skipped & TASK_SKIP_TRUNCATE))
+		rc = task_invalid_at("pipe.options.skipped.operations", err,
+				     "must have t: messages for TRUNCATE are not supported yet");
+	if (rc == 0 && t->pipe.options.include_query)
+		rc = task_invalid_at("pipe.options.include.query", err, "is not supported yet");
 	if (rc == 0 && t->pipe.type == TASK_PIPE_KAFKA)
 		rc = check_brokers(t, err);
 	if (rc == 0 && t->pipe.type == TASK_PIPE_FILE && !t->pipe.path[0])

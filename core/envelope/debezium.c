@@ -291,6 +291,44 @@ static int start(struct envelope *e, struct err *err)
 	return e->own ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for an envelope");
 }
 
+/*
+ * Exact: a comma in an ENUM's label has a backslash before it, as in "allowed" of its schema.
+ * Labels are JSON text, in which a backslash is two.
+ */
+static int escape_labels(struct envelope_table *t, struct plan_column *c, struct err *err)
+{
+	struct span *labels = arena_alloc(&t->arena, (c->nlabels + 1) * sizeof(*labels));
+	for (uint32_t i = 0; labels && i < c->nlabels; i++) {
+		size_t len = c->labels[i].len;
+		uint8_t *text = arena_alloc(&t->arena, 3 * len), *to = text;
+		if (!text)
+			labels = NULL;
+		for (size_t k = 0; labels && k < len; k++) {
+			if (c->labels[i].p[k] == ',') {
+				*to++ = '\\';
+				*to++ = '\\';
+			}
+			*to++ = c->labels[i].p[k];
+		}
+		if (labels)
+			labels[i] = (struct span){text, (size_t)(to - text)};
+	}
+	c->labels = labels;
+	return labels ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for labels");
+}
+
+static int open_labels(struct envelope_table *t, struct err *err)
+{
+	int rc = 0;
+	for (uint32_t i = 0; rc == 0 && i < t->ncolumns; i++)
+		if (t->columns[i].kind == VALUE_ENUM)
+			rc = escape_labels(t, &t->columns[i], err);
+	for (uint32_t i = 0; rc == 0 && i < t->nkey; i++)
+		if (t->key[i].kind == VALUE_ENUM)
+			rc = escape_labels(t, &t->key[i], err);
+	return rc;
+}
+
 static int open_table(struct envelope *e, const struct table *table, struct envelope_table *t,
 		      struct err *err)
 {
@@ -298,6 +336,8 @@ static int open_table(struct envelope *e, const struct table *table, struct enve
 	if (!t->own)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
 	int rc = debezium_header_make(t, err);
+	if (rc == 0 && e->options.compat == ENVELOPE_EXACT)
+		rc = open_labels(t, err);
 	if (rc == 0 && e->options.transactions)
 		rc = debezium_transaction_table(e, t, err);
 	if (rc == 0)
