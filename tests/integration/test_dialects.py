@@ -257,3 +257,40 @@ def test_canal(source, source_name, database, core):
                        [list(row) for row in other[part] or []]
         assert len(ours) == len(theirs)
         assert json.loads(ours[0])["key"] == {"id": "1"}
+
+
+@pytest.mark.sources("mariadb-10.11", "mysql-9.7")
+def test_maxwell_large_transaction(source, database, core):
+    """One that is read twice, rows of another table and a savepoint at its end; both flavors."""
+    source.sql("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(200));"
+               "CREATE TABLE other (id INT PRIMARY KEY)", database)
+    start = here(source)
+    rows = ",".join(f"({number},REPEAT('x',100))" for number in range(1000))
+    source.sql(f"BEGIN; INSERT INTO t VALUES {rows}; INSERT INTO other VALUES (1); SAVEPOINT s;"
+               "INSERT INTO t VALUES (-1,''); ROLLBACK TO s; COMMIT;"
+               "INSERT INTO t VALUES (2000,'')", database)
+    path = core.folder / "messages"
+    core.run(task_document(source, include=f"{database}.t", start=start,
+                           pipe={"type": "file", "path": str(path), "format": "maxwell"},
+                           memory={"group_bytes": 65536})).ok()
+    values = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [value["data"]["id"] for value in values] == [*range(1000), 2000]
+    assert [value.get("xoffset") for value in values] == [*range(999), None, None]
+    assert [number for number, value in enumerate(values) if value.get("commit")] == [999, 1000]
+    assert len({value["xid"] for value in values}) == 2
+
+
+@pytest.mark.sources("mysql-9.7")
+@pytest.mark.parametrize("pipe, field", [
+    ({"format": "maxwell", "options": {"decimal.handling.mode": "string"}},
+     "pipe.options.decimal.handling.mode"),
+    ({"format": "canal", "options": {"output_nulls": False}}, "pipe.options.output_nulls"),
+    ({"format": "debezium", "options": {"output_nulls": False}}, "pipe.options.output_nulls"),
+    ({"format": "maxwell", "options": {"output_null": False}}, "pipe.options.output_null"),
+])
+def test_options_of_another_format(source, core, pipe, field):
+    """An option is of a format; an unknown one is told with what was meant."""
+    result = core.run(task_document(source, include="a.b", pipe={"type": "none", **pipe}))
+    assert result.status == 1
+    assert field in result.stderr
+    assert f'pipe.format "{pipe["format"]}"' in result.stderr or "did you mean" in result.stderr
