@@ -191,6 +191,7 @@ struct task_pipe {
 		size_t nconfig;
 		const char *heartbeat; /* template; "": no heartbeats */
 		const char *transaction; /* template; of options.transactions */
+		const char *schema_changes; /* "auto", or a template; "": none */
 		usec_t heartbeat_interval;
 	} topics;
 	struct {
@@ -319,6 +320,8 @@ int task_topic(const struct task *t, struct span db, struct span table,
  */
 int task_side_topic(const struct task *t, const char *field, const char *template,
 		    char out[TASK_TOPIC_MAX + 1], struct err *err) MR_MUST_CHECK;
+/* The template of pipe.topics.schema_changes, "auto" resolved; "": none. */
+const char *task_schema_changes(const struct task *t);
 
 /*
  * Whether two tables that have the same topic were meant to: the template gives them the

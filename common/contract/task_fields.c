@@ -132,8 +132,10 @@ static const struct task_field topics[] = {
 	 .max = TASK_TOPIC_MAX,
 	 .meaning = "Topic for where transactions begin and end, with the placeholder {task}; used "
 		    "with options.provide.transaction.metadata."},
-	{"schema_changes", FIELD_LATER, .fallback = "null", .refusal = not_yet,
-	 .meaning = "Topic for DDL: not supported yet."},
+	{"schema_changes", FIELD_STRING, AT(pipe.topics.schema_changes), .fallback = "auto",
+	 .max = TASK_TOPIC_MAX,
+	 .meaning = "Topic for DDL of the tables copied, with the placeholder {task}. auto: "
+		    "{task}.schema-changes with pipe kafka, none with others; empty: none."},
 	END,
 };
 

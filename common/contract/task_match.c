@@ -337,6 +337,13 @@ int task_side_topic(const struct task *t, const char *field, const char *templat
 	return 0;
 }
 
+const char *task_schema_changes(const struct task *t)
+{
+	if (strcmp(t->pipe.topics.schema_changes, "auto") != 0)
+		return t->pipe.topics.schema_changes;
+	return t->pipe.type == TASK_PIPE_KAFKA ? "{task}.schema-changes" : "";
+}
+
 int task_check_side_topics(const struct task *t, struct err *err)
 {
 	const struct {
@@ -345,6 +352,7 @@ int task_check_side_topics(const struct task *t, struct err *err)
 	} topics[] = {
 		{"heartbeat", t->pipe.topics.heartbeat},
 		{"transaction", t->pipe.options.transactions ? t->pipe.topics.transaction : ""},
+		{"schema_changes", task_schema_changes(t)},
 	};
 	char name[TASK_TOPIC_MAX + 1];
 	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {

@@ -108,6 +108,9 @@ static int add_change(struct ahead *a, const struct ddl_change *c)
 		rc = add(a, (struct ahead_touch){.db = c->from_db, .name = c->from_name});
 		break;
 	case DDL_DATABASE_ALTERED:
+		touch.tables_stay = true;
+		touch.database = true;
+		break;
 	case DDL_DATABASE_CREATED:
 	case DDL_DATABASE_DROPPED:
 		touch.database = true;
@@ -132,7 +135,9 @@ static bool concerns(const struct ahead_touch *touch, struct span db, struct spa
 		return true;
 	if (!same(touch->db, db))
 		return false;
-	return name.len ? !touch->name.len || same(touch->name, name) : touch->database;
+	if (!name.len)
+		return touch->database || !touch->name.len;
+	return !touch->tables_stay && (!touch->name.len || same(touch->name, name));
 }
 
 const struct ahead_touch *ahead_find(const struct ahead *a, struct span db, struct span name,

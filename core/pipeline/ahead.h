@@ -23,6 +23,7 @@ struct ahead_touch {
 	struct span db;
 	struct span name;
 	bool database; /* CREATE, ALTER or DROP DATABASE */
+	bool tables_stay; /* it is an ALTER DATABASE, which is about tables to come */
 	struct binlog_pos at; /* its end */
 };
 

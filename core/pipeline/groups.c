@@ -3,6 +3,7 @@
 
 #include "common/contract/errors.h"
 #include "common/os/log.h"
+#include "core/pipeline/changes.h"
 #include "core/pipeline/xa.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ static int begin(struct source_thread *t, struct err *err)
 {
 	const struct group *g = &t->stream.group;
 	t->event = 0;
+	changes_drop(t);
 	const struct partial *skip = NULL;
 	if (t->read.partial.set) {
 		if (is_partial_group(&t->read.partial, g)) {
@@ -165,7 +167,7 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 		rc = xa_prepare(t, err);
 	else if (step->kind == STEP_XA_COMMIT || step->kind == STEP_XA_ROLLBACK)
 		rc = xa_decide(t, happened, err);
-	else if (happened && t->mode == GROUP_HOLD)
+	else if (happened && t->mode == GROUP_HOLD && (rc = changes_release(t, err)) == 0)
 		rc = replay_held(t, err);
 	/* A group that did not happen has no rows that could be missing. */
 	if (!happened)
@@ -217,6 +219,9 @@ static int ddl(struct source_thread *t, const struct step *step, struct err *err
 	/* A group of its own, of a source without GTID events, has had no BEGIN. */
 	if (rc == 0 && step->ends_group && !t->publish.open)
 		rc = begin(t, err);
+	/* What was committed before the time that the task starts at is not told either. */
+	if (rc == 0 && (!t->from_time || commit_time(t, step) >= t->from_time))
+		rc = changes_publish(t, step, &changes, err);
 	arena_free(&arena);
 	return rc == 0 && step->ends_group ? end(t, step, true, err) : rc;
 }

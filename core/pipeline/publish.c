@@ -276,12 +276,19 @@ static int publish_table_map(struct publish *p, const struct stream *s, const st
 
 /* ---------------------------------------------------------------- rows */
 
+static int put_record_once(struct publish *p)
+{
+	const struct record_group g = {.gtid = p->gtid, .start = p->start};
+	int rc = p->record_put ? 0 : queue_put_group(p->queue, &g);
+	p->record_put = rc == 0;
+	return rc;
+}
+
 static int put_group_once(struct publish *p, const struct stream *s, struct err *err)
 {
 	if (p->group_put)
 		return 0;
-	struct record_group g = {.gtid = p->gtid, .start = p->start};
-	int rc = queue_put_group(p->queue, &g);
+	int rc = put_record_once(p);
 	if (rc < 0)
 		return rc;
 	p->gtid_text[0] = 0;
@@ -406,7 +413,7 @@ void publish_group(struct publish *p, const struct group *g, const struct partia
 	p->gtid = g->gtid;
 	p->start = g->start;
 	p->open = true;
-	p->group_put = false;
+	p->group_put = p->record_put = false;
 	p->has_xid = false;
 	p->queue->done_row = 0;
 	envelope_group_drop(p->envelope);
@@ -432,6 +439,34 @@ int publish_event(struct publish *p, const struct stream *s, enum step_kind kind
 		err_locate(err, "%s", stream_where(s, pos, where, sizeof(where)));
 	}
 	return rc;
+}
+
+int publish_side(struct publish *p, const struct publish_message *m, struct err *err)
+{
+	struct envelope_sink *sink = &p->queue->sink;
+	/* In front of a row that was delivered before: so was this. */
+	if (p->rows < p->skip_rows)
+		return 0;
+	int rc = put_record_once(p);
+	if (rc == 0 && p->group_put)
+		rc = envelope_settle(p->envelope, sink, err);
+	if (rc < 0)
+		return rc;
+	p->queue->topic = m->topic;
+	p->queue->row = p->rows;
+	p->queue->crc = p->crc;
+	p->queue->timestamp = m->timestamp;
+	struct buf *b = sink->begin(sink);
+	if (!b)
+		return sink->why(sink, err);
+	buf_put(b, m->key.p, m->key.len);
+	buf_put(b, m->headers.p, m->headers.len);
+	buf_put(b, m->value.p, m->value.len);
+	/* No end of a row: the ledger waits for it, and counts nothing. */
+	if (b->failed || sink->end(sink, (uint32_t)m->key.len, (uint32_t)m->headers.len,
+				   (uint32_t)m->value.len, m->key.len ? 0 : RECORD_NO_KEY) < 0)
+		return sink->why(sink, err);
+	return 0;
 }
 
 int publish_end(struct publish *p, const struct record_mark *mark, const struct record_xa *xa,

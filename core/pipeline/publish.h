@@ -48,7 +48,8 @@ struct publish {
 	struct gtid gtid;
 	struct binlog_pos start;
 	bool open;       /* between publish_group() and publish_end() */
-	bool group_put;  /* its RECORD_GROUP is in the queue, the envelope knows it */
+	bool record_put; /* its RECORD_GROUP is in the queue */
+	bool group_put;  /* and the envelope knows it */
 	char gtid_text[GTID_TEXT_MAX];
 	uint64_t xid;    /* when has_xid */
 	bool has_xid;
@@ -77,6 +78,23 @@ void publish_xid(struct publish *p, uint64_t xid);
 int publish_event(struct publish *p, const struct stream *s, enum step_kind kind,
 		  const struct event *e, uint64_t pos, bool undone,
 		  struct err *err) MR_MUST_CHECK;
+/* A message that is no row's: its bytes are copied. */
+struct publish_message {
+	uint32_t topic; /* of pipe_topic() */
+	usec_t timestamp;
+	struct span key;     /* empty: a null key */
+	struct span headers; /* as record_headers() has them; may be empty */
+	struct span value;
+};
+
+/*
+ * Puts it in the queue behind what was published of the group at hand, which is open: the
+ * group's MARK waits for its acknowledgement. After a resume inside the group it is passed
+ * over if it stands in front of a row that is in the pipe already. -ECANCELED when the queue
+ * was closed.
+ */
+int publish_side(struct publish *p, const struct publish_message *m,
+		 struct err *err) MR_MUST_CHECK;
 /*
  * The group is complete: `mark` says where and when; its GTID counts even if its rows did not
  * happen. `xa` (its entry may be NULL: nothing) is what it does to the prepared ones; the

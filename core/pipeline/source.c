@@ -6,6 +6,7 @@
 #include "common/os/process.h"
 #include "common/os/random.h"
 #include "core/mysql/catalog.h"
+#include "core/pipeline/changes.h"
 #include "core/pipeline/groups.h"
 #include "core/pipeline/setup.h"
 #include "core/pipeline/xa.h"
@@ -551,6 +552,9 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	t->publish.envelope = t->envelope;
 	t->publish.pipe = t->pipe;
 	t->publish.queue = &t->queue;
+	rc = changes_open(t, err);
+	if (rc < 0)
+		return rc;
 	if (t->read.before_start)
 		t->from_time = t->start_time;
 	return 0;
@@ -565,6 +569,7 @@ void source_thread_fini(struct source_thread *t)
 	rules_close(t->rules);
 	schema_free(t->schema);
 	definitions_free(t->definitions);
+	changes_drop(t);
 	queue_fini(&t->queue);
 	xa_forget(t);
 	kept_clear(&t->kept);

@@ -30,6 +30,14 @@ enum group_mode {
 	GROUP_STREAM, /* read again, verdict known: published as they come */
 };
 
+/* The message of a DDL statement inside a group (CREATE TABLE … SELECT). */
+struct held_change {
+	bool set;
+	usec_t timestamp;
+	struct buf key;
+	struct buf value;
+};
+
 /* The connection that a stop must interrupt. */
 struct source_stop {
 	pthread_mutex_t lock;
@@ -94,6 +102,9 @@ struct source_thread {
 	struct verdict verdict;
 	struct schema *schema;
 	struct definitions *definitions;
+	bool tells_changes;         /* there is a topic for DDL */
+	uint32_t changes_topic;
+	struct held_change held_change; /* of the group at hand, until it is decided */
 	bool globals_known;         /* the two behind it, of `server` */
 	bool explicit_timestamp;
 	uint8_t lower_case_names;

@@ -93,7 +93,7 @@ static void test_everything(void **state)
 		"  \"config\":{\"retention.ms\":1000,\"cleanup.policy\":\"compact\",\"x\":true},"
 		"  "
 		"\"dead_letter\":null,\"heartbeat\":\"\",\"transaction\":\"\",\"schema_changes\":"
-		"null}"
+		"\"\"}"
 		","
 		" \"security\":{\"tls\":{\"mode\":\"required\"},"
 		"  "
