@@ -403,6 +403,8 @@ static int check_pipe(struct task *t, struct err *err)
 				     "must have t: messages for TRUNCATE are not supported yet");
 	if (rc == 0 && t->pipe.options.include_query)
 		rc = task_invalid_at("pipe.options.include.query", err, "is not supported yet");
+	if (rc == 0 && t->pipe.options.maxwell.row_query > 0)
+		rc = task_invalid_at("pipe.options.output_row_query", err, "is not supported yet");
 	if (rc == 0 && t->pipe.type == TASK_PIPE_KAFKA)
 		rc = check_brokers(t, err);
 	if (rc == 0 && t->pipe.type == TASK_PIPE_FILE && !t->pipe.path[0])
