@@ -29,6 +29,7 @@ struct catalog_column {
 	bool nullable;
 	bool generated;	     /* virtual or stored */
 	bool invisible;	     /* left out of SELECT *, but in the rows */
+	bool row_end;	     /* MariaDB: GENERATED ALWAYS AS ROW END, of a versioned table */
 	uint32_t key_seq;    /* place in the primary key from 1; 0: not in it */
 	uint64_t max_bytes;  /* CHARACTER_OCTET_LENGTH; 0 when not text or bytes */
 	uint8_t precision;   /* NUMERIC_PRECISION, for DECIMAL and BIT */

@@ -74,6 +74,7 @@ struct column {
 	bool is_unsigned;
 	bool nullable;
 	bool hidden;             /* in the rows, but no user sees it: never published */
+	bool row_end;            /* MariaDB, WITH SYSTEM VERSIONING: until when a row was valid */
 	bool boolean;            /* declared TINYINT(1) or BOOL; false when not known */
 	uint8_t charset;         /* enum charset */
 	uint32_t collation;      /* the server's id; 0: unknown */

@@ -75,12 +75,14 @@ enum {
 	C_SCALE,
 	C_FRACTION,
 	C_ORDINAL,
+	C_EXPRESSION,
 };
 
 static const char columns_sql[] =
 	"SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, "
 	"CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, EXTRA, CHARACTER_OCTET_LENGTH, "
-	"NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, ORDINAL_POSITION "
+	"NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, ORDINAL_POSITION, "
+	"GENERATION_EXPRESSION "
 	"FROM information_schema.COLUMNS";
 static const char columns_order[] = " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION";
 
@@ -98,6 +100,8 @@ static int take_column(const struct query *q, struct arena *arena, struct catalo
 		.nullable = contains(query_span(q, C_NULLABLE), "YES"),
 		.generated = contains(extra, "GENERATED") && !contains(extra, "DEFAULT_GENERATED"),
 		.invisible = contains(extra, "INVISIBLE"),
+		.row_end = same(query_span(q, C_EXPRESSION),
+				(struct span){(const uint8_t *)"ROW END", 7}),
 		.max_bytes = query_u64(q, C_OCTETS),
 		.precision = (uint8_t)query_u64(q, C_PRECISION),
 		.scale = (uint8_t)(query_text(q, C_FRACTION) ? query_u64(q, C_FRACTION)

@@ -12,6 +12,7 @@ enum {
 	COLUMN_NULLABLE = 2,
 	COLUMN_GENERATED = 4,
 	COLUMN_INVISIBLE = 8,
+	COLUMN_ROW_END = 16,
 	KEY_UNIQUE = 1,
 	KEY_HASH = 2,
 	LINE_MAX_BYTES = 64 * 1024 * 1024,
@@ -36,7 +37,8 @@ static bool print_column(struct buf *b, const struct catalog_column *c)
 	unsigned flags = (c->is_unsigned ? COLUMN_UNSIGNED : 0) |
 			 (c->nullable ? COLUMN_NULLABLE : 0) |
 			 (c->generated ? COLUMN_GENERATED : 0) |
-			 (c->invisible ? COLUMN_INVISIBLE : 0);
+			 (c->invisible ? COLUMN_INVISIBLE : 0) |
+			 (c->row_end ? COLUMN_ROW_END : 0);
 	const struct span texts[] = {c->name, c->data_type, c->column_type, c->charset,
 				     c->collation};
 	buf_lit(b, "[");
@@ -190,11 +192,12 @@ static void read_column(struct reader *r, const json_t *from, struct catalog_col
 	for (size_t i = 0; i < 5; i++)
 		*texts[i] = text_of(r, json_array_get(from, i));
 	c->place = (uint32_t)number_of(r, json_array_get(from, 5), COLUMNS_MAX);
-	uint64_t flags = number_of(r, json_array_get(from, 6), 15);
+	uint64_t flags = number_of(r, json_array_get(from, 6), 31);
 	c->is_unsigned = flags & COLUMN_UNSIGNED;
 	c->nullable = flags & COLUMN_NULLABLE;
 	c->generated = flags & COLUMN_GENERATED;
 	c->invisible = flags & COLUMN_INVISIBLE;
+	c->row_end = flags & COLUMN_ROW_END;
 	c->key_seq = (uint32_t)number_of(r, json_array_get(from, 7), COLUMNS_MAX);
 	c->max_bytes = number_of(r, json_array_get(from, 8), INT64_MAX);
 	c->precision = (uint8_t)number_of(r, json_array_get(from, 9), 255);

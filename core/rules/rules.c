@@ -20,6 +20,8 @@ struct rules_table {
 	struct arena arena;
 	struct table table; /* as it is, for the rules; in the arena but for labels and names */
 	struct table shape; /* as the envelope is to see it */
+	bool versioned;
+	uint32_t row_end; /* the column of a versioned table that says which rows are history */
 	struct filter_node *filter; /* NULL: every row is wanted */
 	struct columns columns;
 };
@@ -135,8 +137,22 @@ static int copy_table(struct arena *a, const struct table *from, struct table *r
 	return 0;
 }
 
+static bool find_row_end(const struct table *table, uint32_t *ret)
+{
+	for (uint32_t i = 0; i < table->ncolumns; i++) {
+		if (table->columns[i].row_end) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool concerns(const struct task *task, const struct table *table)
 {
+	uint32_t row_end;
+	if (find_row_end(table, &row_end))
+		return true;
 	for (size_t i = 0; i < task->tables.nrows; i++)
 		if (task_pattern_matches(task->tables.rows[i].match, table->db, table->name))
 			return true;
@@ -163,6 +179,7 @@ int rules_table_open(struct rules *r, const struct table *table, struct rules_ta
 	if (rc < 0)
 		rc = err_set(err, rc, ERR_MEMORY, "no memory for a table's rules");
 	t->shape = t->table;
+	t->versioned = rc == 0 && find_row_end(&t->table, &t->row_end);
 	if (rc == 0)
 		rc = bind_filter(t, err);
 	if (rc == 0)
@@ -226,7 +243,12 @@ int rules_row(struct rules_table *t, struct row *row, struct value *before, stru
 	      struct arena *arena, bool *ret_wanted, struct err *err)
 {
 	bool wanted = true;
-	int rc = t->filter ? filter_row(t, row, before, after, arena, &wanted, err) : 0;
+	int rc = t->versioned ? versioned_row(&t->table, t->row_end, row, before, after, err) : 1;
+	if (rc <= 0) {
+		*ret_wanted = false;
+		return rc;
+	}
+	rc = t->filter ? filter_row(t, row, before, after, arena, &wanted, err) : 0;
 	if (rc == 0 && wanted && row->before)
 		rc = columns_apply(&t->columns, t->rules->hmac, &t->rules->scratch, &t->table,
 				   before, arena, err);

@@ -1,11 +1,14 @@
 /*
- * rules.h - what a task does to rows before they become messages: row filters
- * (tables.rows) and column rules (tables.columns).
+ * rules.h - what becomes of rows before they are messages: those of history are left out,
+ * then come row filters (tables.rows) and column rules (tables.columns).
  *
  * Stands between the reader of rows and the envelope: enters a table's definition, leaves
  * the definition that the envelope is to see; enters a row, leaves whether it is wanted,
  * and its values as the rules want them. So no dialect knows of rules, and nothing that a
  * rule takes away reaches one.
+ *
+ * MariaDB's tables WITH SYSTEM VERSIONING keep history: an UPDATE is logged with an insert of
+ * the old row, a DELETE as an update of its end. What comes out here is what SELECT shows.
  *
  * A filter is applied to both images of an update. A row that comes into the filter is
  * published as an insert, one that leaves it as a delete: consumers have exactly the rows

@@ -7,6 +7,17 @@
 #include "common/contract/where.h"
 #include "core/rules/rules.h"
 
+/* ------------------------------------------------------- versioned.c */
+
+/*
+ * A row of a table WITH SYSTEM VERSIONING whose column `end` says until when it was valid:
+ * what it means for the rows that SELECT shows. 1: row->op and its images say so; 0: nothing,
+ * it is one of history; or -errno (ERR_VALUE_INVALID).
+ */
+int versioned_row(const struct table *table, uint32_t end, struct row *row,
+		  const struct value *before, const struct value *after,
+		  struct err *err) MR_MUST_CHECK;
+
 /* ------------------------------------------------------- text.c */
 
 /*

@@ -281,7 +281,7 @@ static void parse_generated(struct ddl *d, struct ddl_column *c, struct attribut
 	c->c.generated = true;
 	if (ddl_take(d, "ROW")) {
 		a->not_null = true;
-		c->row_end = ddl_at(d, "END");
+		c->row_end = c->c.row_end = ddl_at(d, "END");
 		c->row_start = !c->row_end;
 		ddl_next(d);
 		return;

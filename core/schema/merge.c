@@ -97,6 +97,23 @@ static bool needs_catalog(const struct table *map, const struct column *c)
 	       (labelled && !map->labels_known && !c->labels);
 }
 
+/*
+ * Two columns that may be the start and end of rows in a table WITH SYSTEM VERSIONING, under
+ * names of the user's: times with all their digits, or numbers the latter of which is the
+ * last of the key. Only the catalogue tells.
+ */
+static bool may_be_versioned(const struct table *map)
+{
+	uint32_t times = 0, numbers = 0;
+	for (uint32_t i = 0; i < map->ncolumns; i++) {
+		const struct column *c = &map->columns[i];
+		times += c->type == COLUMN_TIMESTAMP2 && c->scale == 6 && !c->nullable;
+		numbers += c->type == COLUMN_LONGLONG && !c->nullable;
+	}
+	return times >= 2 || (numbers >= 2 && map->nkey >= 2 &&
+			      map->columns[map->key[map->nkey - 1]].type == COLUMN_LONGLONG);
+}
+
 enum merge_need merge_need(const struct table *map)
 {
 	enum merge_need need = map->key_known ? MERGE_NOTHING : MERGE_CATALOG;
@@ -106,6 +123,8 @@ enum merge_need merge_need(const struct table *map)
 		if (is_doubtful_name(map->columns[i].name) && need == MERGE_NOTHING)
 			need = MERGE_IF_THERE;
 	}
+	if (need == MERGE_NOTHING && may_be_versioned(map))
+		need = MERGE_IF_THERE;
 	return need;
 }
 
@@ -306,8 +325,9 @@ struct table *merge_map(const struct table *map, struct arena *arena)
 	t->key = arena_alloc(arena, (map->nkey + 1) * sizeof(*t->key));
 	if (!t->columns || !t->key || !copy_span(arena, &t->db) || !copy_span(arena, &t->name))
 		return NULL;
-	for (uint32_t i = 0; i < map->nkey; i++) /* what is never published is no key */
-		if (!map->columns[map->key[i]].hidden)
+	/* What is never published is no key, nor is the time that versioning adds to one. */
+	for (uint32_t i = 0; i < map->nkey; i++)
+		if (!map->columns[map->key[i]].hidden && !map->columns[map->key[i]].row_end)
 			t->key[t->nkey++] = map->key[i];
 	for (uint32_t i = 0; i < map->ncolumns; i++) {
 		struct column *c = &t->columns[i];
@@ -371,11 +391,17 @@ static void mix_column(const struct table *map, const struct catalog_table *cat,
 {
 	const struct catalog_column *from = find_column(map, cat, i);
 	if (from) {
-		if (kind_fits(from->data_type, c->type))
+		if (kind_fits(from->data_type, c->type)) {
 			fill_column(map, from, c);
+			c->row_end = from->row_end;
+		}
 		return;
 	}
 	c->hidden = is_hidden(map, cat, c);
+	/* By name, or the second of those that are hidden. */
+	if (c->hidden && cat->versioned)
+		c->row_end = map->names_known ? span_is(c->name, "row_end")
+					      : i == cat->ncolumns + 1;
 	if (is_text(c) && !c->collation)
 		c->charset = CHARSET_BINARY;
 }
