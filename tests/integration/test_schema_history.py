@@ -259,3 +259,31 @@ def test_no_topic(source, database, core, bus, kafka):
     document["pipe"] = {"type": "stdout", "topics": {"schema_changes": "ddl-{task}"}}
     messages = core.run(document, state=core.folder / "b").ok().messages
     assert [m.get("ddl", "").split(" ")[0] for m in messages] == ["CREATE", ""]
+
+
+@pytest.mark.sources("mariadb-10.11", "mysql-8.0")
+def test_another_core_takes_over(cluster, source, database, bus, kafka):
+    """The history is in ZooKeeper, a successor reads by it; it goes with the task."""
+    source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, a INT, b INT, s VARCHAR(30))")
+    told = Told(source, database)
+    name = unique("history")
+    cluster.server()
+    first = cluster.core("a")
+    document = task_document(source, name=name, include=f"{database}.t", start=here(source),
+                             pipe=kafka)
+    cluster.create(document, start=True)
+    cluster.wait_state(name, "RUNNING")
+    told.write()
+    topic = f"{name}.{database}.t"
+    bus.collect(topic, count=1)
+    path = cluster.path(name, "schema")
+    wait_until(lambda: cluster.tree.stat(path) and any(
+        database.encode() in cluster.tree.get(f"{path}/{child}")
+        for child in cluster.tree.children(path)), 15, "the definition is in ZooKeeper")
+    first.kill()
+    told.change("ALTER TABLE {c}t CHANGE COLUMN a b INT, CHANGE COLUMN b a INT")
+    told.change("ALTER TABLE {c}t DROP COLUMN s, ADD COLUMN s VARCHAR(30) FIRST")
+    cluster.core("b")
+    told.check([m.json for m in bus.collect(topic, count=3)])
+    cluster.mrctl("task", "delete", name, "--yes", "--wait").ok()
+    assert not cluster.tree.stat(path), "the history is gone with the task"
