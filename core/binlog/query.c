@@ -41,6 +41,7 @@ enum query_status {
 	Q_UPDATED_DBS = 12,
 	Q_EXPLICIT_TIMESTAMP = 16,
 	Q_UTF8MB4_COLLATION = 18,
+	Q_COLLATIONS = 131, /* MariaDB 11: a count, then ids of 2 + 2 bytes each */
 };
 
 /* Data lengths of the codes that have a fixed one; 0: not fixed or not known. */
@@ -103,6 +104,9 @@ static void query_read_status(struct cursor c, enum flavor flavor, struct query 
 			break;
 		case Q_UTF8MB4_COLLATION:
 			q->utf8mb4_collation = cursor_le16(&c);
+			break;
+		case Q_COLLATIONS: /* for statements that name a character set */
+			cursor_skip(&c, cursor_u8(&c) * (size_t)4);
 			break;
 		case Q_CATALOG: /* with a zero byte behind it */
 			cursor_skip(&c, (size_t)cursor_u8(&c) + 1);

@@ -113,7 +113,7 @@ def run(pool, core, new_database, combination, seed) -> dict:
 def _act(rng, world, follower, combination) -> None:
     kill_at = rng.randrange(STEPS // 4, 3 * STEPS // 4) if combination.stop == "killed" else -1
     for step in range(STEPS):
-        world.step(may_define=combination.metadata == "FULL")
+        world.step()
         if step % (STEPS // CHECKS) == STEPS // CHECKS - 1:
             world.check()
         if step == kill_at:

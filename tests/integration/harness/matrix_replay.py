@@ -256,7 +256,7 @@ class Replay:
     def _same_document(self, column, got, wanted) -> bool:
         """MySQL 5.7 shows doubles in JSON without their ".0"."""
         return column.kind == "json" and self._combination.server == "mysql-5.7" and \
-            isinstance(got, str) and _less_zeros(got) == _less_zeros(wanted)
+            _less_zeros(got) == _less_zeros(wanted)
 
     def _fault(self, table: str, what: str, mark: int | None = None) -> None:
         """Note a fault, and the statements on its table since the mark before."""
@@ -283,6 +283,16 @@ def _short(value) -> str:
     return text if len(text) <= 160 else f"{text[:120]}… ({len(text)})"
 
 
-def _less_zeros(document: str) -> str:
-    """JSON text with 1 for 1.0, but in strings."""
-    return re.sub(r'("(?:[^"\\]|\\.)*")|(?<=\d)\.0(?!\d)', lambda m: m.group(1) or "", document)
+def _less_zeros(value):
+    """A JSON document, as text or as Maxwell's decode() has it, with 1 for 1.0."""
+    match value:
+        case str():
+            return re.sub(r'("(?:[^"\\]|\\.)*")|(?<=\d)\.0(?!\d)', lambda m: m.group(1) or "",
+                          value)
+        case list():
+            return [_less_zeros(each) for each in value]
+        case (str() as name, each):
+            return name, _less_zeros(each)
+        case (_, int() as number) if not isinstance(number, bool):
+            return str(number)
+    return value
