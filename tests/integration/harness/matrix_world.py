@@ -130,7 +130,7 @@ class World:
                 self._go_on(session)
         return self.check()
 
-    def step(self, may_define: bool) -> None:
+    def step(self) -> None:
         """A statement in some session."""
         rng = self.rng
         session = rng.choice(self._sessions)
@@ -141,7 +141,7 @@ class World:
         free = [name for name in self.tables if name not in taken]
         if not free:
             return
-        if may_define and rng.random() < 0.12:
+        if rng.random() < 0.12:
             self._define(session, free)
         elif rng.random() < 0.6:
             session.tables = rng.sample(free, min(len(free), 2))
