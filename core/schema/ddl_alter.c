@@ -483,13 +483,19 @@ static void parse_list(struct ddl *d, struct list *l)
 
 /* ------------------------------------------------------- onto the definition */
 
-static void replace_in_keys(struct ddl_def *t, const struct ddl_column *old,
+static void replace_in_keys(struct ddl *d, struct ddl_def *t, const struct ddl_column *old,
 			    struct ddl_column *now)
 {
-	for (uint32_t i = 0; i < t->nkeys; i++)
-		for (uint32_t j = 0; j < t->keys[i]->nparts; j++)
-			if (t->keys[i]->parts[j].column == old)
-				t->keys[i]->parts[j].column = now;
+	for (uint32_t i = 0; i < t->nkeys; i++) {
+		for (uint32_t j = 0; j < t->keys[i]->nparts; j++) {
+			struct ddl_part *p = &t->keys[i]->parts[j];
+			if (p->column != old)
+				continue;
+			p->column = now;
+			/* MySQL keys as many bytes of the text as the ENUM had. */
+			d->doubt |= old->c.labels && !now->c.labels;
+		}
+	}
 }
 
 /* A dropped column's parts; a key without parts goes as well. */
@@ -557,7 +563,7 @@ static void apply_old(struct ddl *d, struct ddl_def *t, struct ddl_def *old, str
 			c->c.name = it->name;
 			ddl_def_insert(d, t, c, UINT32_MAX);
 		} else {
-			replace_in_keys(t, c, it->column);
+			replace_in_keys(d, t, c, it->column);
 			if (!it->first && !it->after.len)
 				ddl_def_insert(d, t, it->column, UINT32_MAX);
 		}

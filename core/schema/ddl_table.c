@@ -277,9 +277,10 @@ static void bind(struct ddl *d, struct ddl_def *t, struct ddl_key *k)
 		if (k->full_text)
 			continue;
 		settle_prefix(p);
-		/* A prefix that nobody wrote, of a length that the server chooses. */
+		/* Prefixes that nobody wrote, of a length that the server chooses. */
 		bool blob = is_blob(&p->column->c) && !ddl_is_mariadb(d, 0);
-		d->doubt |= !p->prefix && (blob || is_geometry(&p->column->c));
+		d->doubt |= blob && !p->prefix;
+		d->doubt |= is_geometry(&p->column->c);
 	}
 }
 

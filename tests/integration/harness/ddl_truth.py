@@ -230,7 +230,8 @@ class Follower:
         """Differences after a statement; None when the server refused it."""
         try:
             self.cursor.execute(statement)
-        except pymysql.MySQLError:
+        except pymysql.MySQLError as e:
+            assert e.args[0] not in (0, 2006, 2013), f"the server is gone: {statement}"
             self.failed += 1
             return None
         if statement.startswith("SET ") and not statement.startswith("SET STATEMENT"):
@@ -280,7 +281,7 @@ class Follower:
 
     def close(self) -> None:
         """Drop everything."""
-        for name in self.databases:
+        for name in self.databases if self.connection.open else ():
             self.cursor.execute(f"DROP DATABASE IF EXISTS {name}")
         self.connection.close()
         self.tool.close()
