@@ -179,15 +179,6 @@ def table(pool, source_name, new_database):
     return make
 
 
-@pytest.mark.parametrize("charset, metadata", [("latin2", "FULL"), ("gbk", "default"),
-                                               ("utf16", "FULL"), ("cp1251", "default")])
-def test_character_sets_not_read(table, core, charset, metadata):
-    """A text column of another character set: the task stops when it meets the table."""
-    server, database, start = table(f"c VARCHAR(9) CHARACTER SET {charset}", "'a'", metadata)
-    log = refused(server, core, database, start)
-    assert "(type_unsupported)" in log and f"column {database}.t.c" in log and charset in log
-
-
 @pytest.mark.parametrize("metadata", ["FULL", "default"])
 def test_labels_of_other_character_sets(table, core, metadata):
     """The labels of an ENUM are known as UTF-8, whatever their character set."""
@@ -228,17 +219,6 @@ def test_what_exact_has_no_form_for(table, core, sql, literal, options):
     result = core.run(task_document(server, include=f"{database}.t", start=start,
                                     pipe={"type": "stdout", "options": options})).ok()
     assert len(result.lines) == 1
-
-
-@pytest.mark.sources("mariadb-10.11")
-def test_ill_formed_text(table, core):
-    """MariaDB keeps surrogates in utf8mb3 and utf8mb4: lossless stops, exact has U+FFFD."""
-    server, database, start = table("c VARCHAR(9)", "X'61EDA08062'")
-    log = refused(server, core, database, start)
-    assert "(value_invalid)" in log and f"column {database}.t.c" in log
-    result = core.run(task_document(server, include=f"{database}.t", start=start,
-                                    pipe={"type": "stdout", "options": {"compat": "exact"}})).ok()
-    assert result.messages[0]["after"]["c"] == "a\ufffd\ufffd\ufffdb"
 
 
 @pytest.mark.sources("mariadb-10.11")
