@@ -9,6 +9,20 @@
  *   TIMESTAMP2  4 bytes big-endian seconds since 1970 + fraction
  *   fraction    0..3 bytes big-endian, in units of 10^-2, 10^-4 or 10^-6 seconds
  *
+ * Before MySQL 5.6, without a fraction, little-endian:
+ *
+ *   TIME        3 bytes, signed: the decimal number hhmmss
+ *   DATETIME    8 bytes: the decimal number YYYYMMDDhhmmss
+ *   TIMESTAMP   4 bytes: seconds since 1970
+ *
+ * and MariaDB 5.3's with d digits (1..6), big-endian, in units of 10^-d seconds:
+ *
+ *   TIME        4, 4, 5, 5, 5, 6 bytes: (hour * 60 + minute) * 60 + second, plus that of
+ *               838:59:59 and one unit of a second, so that it is never negative
+ *   DATETIME    6, 6, 7, 7, 7, 8 bytes: ((((year * 13 + month) * 32 + day) * 24 + hour) * 60
+ *               + minute) * 60 + second
+ *   TIMESTAMP   4 bytes of seconds, then 1, 1, 2, 2, 3, 3 of the fraction
+ *
  * Inside JSON (type, then 8 bytes little-endian): the same fields with 24 bits of
  * microseconds below them, signed.
  */
@@ -103,6 +117,123 @@ int timestamp_read(const uint8_t *p, unsigned digits, struct value *ret)
 	ret->kind = VALUE_TIMESTAMP;
 	ret->aux = (uint8_t)digits;
 	ret->i = (int64_t)load_be32(p) * USEC_PER_SEC + usec;
+	return 0;
+}
+
+/* ------------------------------------------------------- before MySQL 5.6 */
+
+static const uint32_t usec_per_digit[7] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+
+unsigned old_time_size(unsigned digits)
+{
+	static const uint8_t size[7] = {3, 4, 4, 5, 5, 5, 6};
+	return size[digits <= 6 ? digits : 6];
+}
+
+unsigned old_datetime_size(unsigned digits)
+{
+	static const uint8_t size[7] = {8, 6, 6, 7, 7, 7, 8};
+	return size[digits <= 6 ? digits : 6];
+}
+
+unsigned old_timestamp_size(unsigned digits)
+{
+	return 4 + temporal_fraction_size(digits <= 6 ? digits : 6);
+}
+
+/* hhmmss in decimal */
+static int decimal_time(uint32_t number, int64_t *ret)
+{
+	uint32_t minute = number / 100 % 100, second = number % 100;
+	if (minute > 59 || second > 59)
+		return -EBADMSG;
+	*ret = (int64_t)(number / 10000 * 3600 + minute * 60 + second) * USEC_PER_SEC;
+	return 0;
+}
+
+int old_time_read(const uint8_t *p, unsigned digits, struct value *ret)
+{
+	const int64_t beyond = 838 * 3600 + 59 * 60 + 59 + 1;
+	int64_t usec;
+	if (digits > 6)
+		return -EBADMSG;
+	if (digits == 0) {
+		int32_t number = (int32_t)(load_le24(p) << 8) >> 8;
+		if (decimal_time((uint32_t)abs(number), &usec) < 0)
+			return -EBADMSG;
+		usec = number < 0 ? -usec : usec;
+	} else {
+		int64_t units = (int64_t)load_be(p, old_time_size(digits));
+		if (units > 2 * beyond * USEC_PER_SEC)
+			return -EBADMSG;
+		int64_t unit = usec_per_digit[digits];
+		usec = units * unit - beyond * USEC_PER_SEC;
+	}
+	if (usec <= -beyond * USEC_PER_SEC || usec >= beyond * USEC_PER_SEC)
+		return -EBADMSG;
+	ret->kind = VALUE_TIME;
+	ret->aux = (uint8_t)digits;
+	ret->i = usec;
+	return 0;
+}
+
+static struct civil decimal_datetime(uint64_t number)
+{
+	return (struct civil){
+	    .year = (unsigned)(number / 10000000000 % 100000),
+	    .month = (unsigned)(number / 100000000 % 100),
+	    .day = (unsigned)(number / 1000000 % 100),
+	    .hour = (unsigned)(number / 10000 % 100),
+	    .minute = (unsigned)(number / 100 % 100),
+	    .second = (unsigned)(number % 100),
+	};
+}
+
+static struct civil packed_datetime(uint64_t units, unsigned digits)
+{
+	uint64_t per_second = 1000000 / usec_per_digit[digits], v = units / per_second;
+	struct civil c = {.usec = (unsigned)(units % per_second) * usec_per_digit[digits]};
+	c.second = (unsigned)(v % 60);
+	v /= 60;
+	c.minute = (unsigned)(v % 60);
+	v /= 60;
+	c.hour = (unsigned)(v % 24);
+	v /= 24;
+	c.day = (unsigned)(v % 32);
+	v /= 32;
+	c.month = (unsigned)(v % 13);
+	v /= 13;
+	c.year = v <= 9999 ? (unsigned)v : 10000;
+	return c;
+}
+
+int old_datetime_read(const uint8_t *p, unsigned digits, struct value *ret)
+{
+	if (digits > 6)
+		return -EBADMSG;
+	unsigned size = old_datetime_size(digits);
+	struct civil c = digits ? packed_datetime(load_be(p, size), digits)
+				: decimal_datetime(load_le64(p));
+	if (!civil_valid(&c) || c.day > 31 || (!digits && load_le64(p) > 99991231235959))
+		return -EBADMSG;
+	ret->kind = VALUE_DATETIME;
+	ret->aux = (uint8_t)digits;
+	ret->u = civil_pack(&c);
+	return 0;
+}
+
+int old_timestamp_read(const uint8_t *p, unsigned digits, struct value *ret)
+{
+	if (digits > 6)
+		return -EBADMSG;
+	unsigned bytes = temporal_fraction_size(digits);
+	uint32_t seconds = digits ? load_be32(p) : load_le32(p);
+	uint64_t usec = load_be(p + 4, bytes) * usec_per_digit[digits];
+	if (usec > 999999 && digits)
+		return -EBADMSG;
+	ret->kind = VALUE_TIMESTAMP;
+	ret->aux = (uint8_t)digits;
+	ret->i = (int64_t)seconds * USEC_PER_SEC + (digits ? (int64_t)usec : 0);
 	return 0;
 }
 

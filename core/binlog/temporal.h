@@ -22,6 +22,17 @@ int time_read(const uint8_t *p, unsigned digits, struct value *ret);            
 int datetime_read(const uint8_t *p, unsigned digits, struct value *ret);        /* 5 */
 int timestamp_read(const uint8_t *p, unsigned digits, struct value *ret);       /* 4 */
 
+/*
+ * The formats before MySQL 5.6: of MySQL tables of that age, without a fraction, and of
+ * MariaDB's made with mysql56_temporal_format=OFF. `digits` up to 6; the size is for all of it.
+ */
+unsigned old_time_size(unsigned digits);
+unsigned old_datetime_size(unsigned digits);
+unsigned old_timestamp_size(unsigned digits);
+int old_time_read(const uint8_t *p, unsigned digits, struct value *ret);
+int old_datetime_read(const uint8_t *p, unsigned digits, struct value *ret);
+int old_timestamp_read(const uint8_t *p, unsigned digits, struct value *ret);
+
 /* The packed number that JSON documents hold -> text as MySQL prints it, without quotes. */
 int packed_date_put(int64_t packed, struct buf *out);
 int packed_time_put(int64_t packed, struct buf *out);

@@ -31,12 +31,6 @@ static const char *type_name(unsigned type)
 	switch (type) {
 	case COLUMN_DECIMAL_OLD:
 		return "DECIMAL of the format before MySQL 5.0";
-	case COLUMN_TIMESTAMP:
-		return "TIMESTAMP of the format before MySQL 5.6 (mariadb-5.3)";
-	case COLUMN_TIME:
-		return "TIME of the format before MySQL 5.6 (mariadb-5.3)";
-	case COLUMN_DATETIME:
-		return "DATETIME of the format before MySQL 5.6 (mariadb-5.3)";
 	case COLUMN_BLOB_COMPRESSED:
 		return "compressed BLOB";
 	case COLUMN_VARCHAR_COMPRESSED:
@@ -163,6 +157,18 @@ static int value_temporal(struct cursor *c, const struct column *col, struct val
 		p = cursor_take(c, 5 + fraction);
 		rc = p ? datetime_read(p, col->scale, ret) : 0;
 		break;
+	case COLUMN_TIME:
+		p = cursor_take(c, old_time_size(col->scale));
+		rc = p ? old_time_read(p, col->scale, ret) : 0;
+		break;
+	case COLUMN_DATETIME:
+		p = cursor_take(c, old_datetime_size(col->scale));
+		rc = p ? old_datetime_read(p, col->scale, ret) : 0;
+		break;
+	case COLUMN_TIMESTAMP:
+		p = cursor_take(c, old_timestamp_size(col->scale));
+		rc = p ? old_timestamp_read(p, col->scale, ret) : 0;
+		break;
 	default: /* COLUMN_TIMESTAMP2 */
 		p = cursor_take(c, 4 + fraction);
 		rc = p ? timestamp_read(p, col->scale, ret) : 0;
@@ -261,6 +267,12 @@ static size_t fixed_size(const struct column *col)
 		return 5 + temporal_fraction_size(col->scale);
 	case COLUMN_TIMESTAMP2:
 		return 4 + temporal_fraction_size(col->scale);
+	case COLUMN_TIME:
+		return old_time_size(col->scale);
+	case COLUMN_DATETIME:
+		return old_datetime_size(col->scale);
+	case COLUMN_TIMESTAMP:
+		return old_timestamp_size(col->scale);
 	case COLUMN_NEWDECIMAL:
 		return decimal_size(col->precision, col->scale);
 	case COLUMN_BIT:
@@ -354,6 +366,9 @@ int value_read(struct cursor *c, const struct column *col, struct arena *arena, 
 	case COLUMN_TIME2:
 	case COLUMN_DATETIME2:
 	case COLUMN_TIMESTAMP2:
+	case COLUMN_TIME:
+	case COLUMN_DATETIME:
+	case COLUMN_TIMESTAMP:
 		return value_temporal(c, col, ret, err);
 	case COLUMN_BLOB:
 	case COLUMN_JSON:

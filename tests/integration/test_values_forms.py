@@ -221,21 +221,6 @@ def test_what_exact_has_no_form_for(table, core, sql, literal, options):
     assert len(result.lines) == 1
 
 
-@pytest.mark.sources("mariadb-10.11")
-@pytest.mark.parametrize("sql", ["TIME", "DATETIME", "TIMESTAMP"])
-def test_old_temporals(table, pool, core, sql):
-    """Nor are MariaDB's temporal columns of the format before 5.6."""
-    server = values_server(pool, "mariadb-10.11")
-    server.sql("SET GLOBAL mysql56_temporal_format = OFF")
-    try:
-        value = "'10:00:00'" if sql == "TIME" else "'2024-01-01 10:00:00'"
-        server, database, start = table(f"c {sql} NULL", value)
-    finally:
-        server.sql("SET GLOBAL mysql56_temporal_format = ON")
-    log = refused(server, core, database, start)
-    assert "(type_unsupported)" in log and "before MySQL 5.6" in log and f"{database}.t" in log
-
-
 @pytest.mark.sources("mysql-9.7", "mysql-8.0")
 def test_partial_json(pool, source_name, core, new_database):
     """binlog_row_value_options=PARTIAL_JSON logs events that are not read yet."""
