@@ -38,7 +38,7 @@ void buf_printf(struct buf *b, const char *fmt, ...) MR_PRINTF(2, 3);
 /* Terminates with a zero byte that does not count in len; "" after a failure. */
 const char *buf_cstr(struct buf *b);
 
-/* A pointer to at least n writable bytes at the end, or NULL after a failure. */
+/* A pointer to at least n writable bytes (n > 0) at the end, or NULL after a failure. */
 static inline uint8_t *buf_room(struct buf *b, size_t n)
 {
 	if (__builtin_expect(b->cap - b->len < n, 0) && !buf_grow(b, n))
@@ -48,7 +48,8 @@ static inline uint8_t *buf_room(struct buf *b, size_t n)
 
 static inline void buf_put(struct buf *b, const void *bytes, size_t n)
 {
-	uint8_t *p = buf_room(b, n);
+	/* Nothing may come as NULL, and memcpy() may not be given that. */
+	uint8_t *p = n ? buf_room(b, n) : NULL;
 	if (p) {
 		memcpy(p, bytes, n);
 		b->len += n;

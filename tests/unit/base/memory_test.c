@@ -25,6 +25,18 @@ static void heap_buffer_grows(void **state)
 	assert_null(b.data);
 }
 
+/* No bytes may come as NULL, into a buffer that has none either. */
+static void nothing_from_nowhere(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b);
+	buf_put(&b, NULL, 0);
+	assert_false(b.failed);
+	assert_int_equal(b.len, 0);
+	buf_free(&b);
+}
+
 static void heap_buffer_keeps_its_limit(void **state)
 {
 	(void)state;
@@ -231,7 +243,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(heap_buffer_grows),
-	    cmocka_unit_test(heap_buffer_keeps_its_limit),
+	    cmocka_unit_test(nothing_from_nowhere),
+		cmocka_unit_test(heap_buffer_keeps_its_limit),
 	    cmocka_unit_test(foreign_buffer_fails_for_good),
 	    cmocka_unit_test(a_grow_that_lies_is_a_failure),
 	    cmocka_unit_test(arena_hands_out_aligned_memory),

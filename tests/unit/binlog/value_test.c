@@ -57,6 +57,9 @@ static const struct column every_type[] = {
 	{.type = COLUMN_ENUM, .max_bytes = 2},
 	{.type = COLUMN_SET, .max_bytes = 8},
 	{.type = COLUMN_BLOB, .max_bytes = 1},
+	{.type = COLUMN_TIME, .scale = 6},
+	{.type = COLUMN_DATETIME, .scale = 6},
+	{.type = COLUMN_TIMESTAMP, .scale = 6},
 	{.type = COLUMN_BLOB, .max_bytes = 4},
 	{.type = COLUMN_JSON, .max_bytes = 4},
 	{.type = COLUMN_GEOMETRY, .max_bytes = 4},
@@ -91,8 +94,7 @@ static void short_values(void **state)
 static void unknown_types(void **state)
 {
 	(void)state;
-	static const uint8_t types[] = {COLUMN_DECIMAL_OLD, COLUMN_NULL, COLUMN_TIMESTAMP,
-					COLUMN_TIME, COLUMN_DATETIME, COLUMN_NEWDATE,
+	static const uint8_t types[] = {COLUMN_DECIMAL_OLD, COLUMN_NULL, COLUMN_NEWDATE,
 					COLUMN_TYPED_ARRAY, 99};
 	uint8_t bytes[16] = {0};
 	for (size_t i = 0; i < sizeof(types); i++) {
