@@ -206,21 +206,32 @@ const struct table *rules_table_shape(const struct rules_table *t)
 
 /*
  * An update that crosses the filter's edge. The row that comes in must be whole: what its
- * after image lacks it has in common with the one before.
+ * after image lacks it has in common with the one before. What neither has (MINIMAL and
+ * NOBLOB images) a consumer would take for the column's default.
  */
-static void cross(const struct rules_table *t, struct row *row, const struct value *before,
-		  struct value *after, bool comes)
+static int cross(const struct rules_table *t, struct row *row, const struct value *before,
+		 struct value *after, bool comes, struct err *err)
 {
 	if (!comes) {
 		row->op = ROW_DELETE;
 		row->after = NULL;
-		return;
+		return 0;
 	}
 	row->op = ROW_INSERT;
 	row->before = NULL;
-	for (uint32_t i = 0; i < t->table.ncolumns; i++)
+	for (uint32_t i = 0; i < t->table.ncolumns; i++) {
+		const struct column *c = &t->table.columns[i];
 		if (value_is_absent(&after[i]))
 			after[i] = before[i];
+		if (value_is_absent(&after[i]) && !t->shape.columns[i].hidden)
+			return err_set(err, -EBADMSG, ERR_VALUE_INVALID,
+				       "an update brings a row into a row filter, but its images lack "
+				       "column %.*s: set binlog_row_image=FULL on the source, for all "
+				       "sessions; a generated column that the source never logs can be "
+				       "dropped in tables.columns",
+				       (int)c->name.len, (const char *)c->name.p);
+	}
+	return 0;
 }
 
 static int filter_row(struct rules_table *t, struct row *row, const struct value *before,
@@ -235,7 +246,7 @@ static int filter_row(struct rules_table *t, struct row *row, const struct value
 		return was < 0 ? was : is;
 	*ret_wanted = was || is;
 	if (*ret_wanted && row->op == ROW_UPDATE && was != is)
-		cross(t, row, before, after, is);
+		return cross(t, row, before, after, is, err);
 	return 0;
 }
 
