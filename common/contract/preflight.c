@@ -23,6 +23,7 @@ const char *const preflight_names[] = {
     "source.gtid",
     "source.position",
     "tables.match",
+    "tables.rules",
     "pipe.reachable",
     "pipe.topics",
     "pipe.transaction_timeout",

@@ -200,6 +200,14 @@ bool source_connected(const struct source *s)
 	return s->mysql;
 }
 
+bool source_answers(struct source *s)
+{
+	if (!s->mysql || s->dumping)
+		return false;
+	source_enter(s, 0, s->options.read_timeout);
+	return mysql_ping(s->mysql) == 0;
+}
+
 const char *source_name(const struct source *s)
 {
 	return s->name;

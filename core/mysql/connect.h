@@ -58,6 +58,11 @@ void source_free(struct source *s);
 int source_connect(struct source *s, struct err *err) MR_MUST_CHECK;
 void source_disconnect(struct source *s);
 bool source_connected(const struct source *s);
+/*
+ * Asks the server for a sign of life: servers close connections that were idle for long
+ * (wait_timeout). Waits at most options.read_timeout. False while a dump runs.
+ */
+bool source_answers(struct source *s);
 /* From here on no wait lasts beyond this time of clock_boot(), whatever the options say; 0: none. */
 void source_limit(struct source *s, usec_t until);
 

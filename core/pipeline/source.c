@@ -63,10 +63,10 @@ static bool stopping(const struct source_thread *t)
 	       atomic_load_explicit(&t->stop->quit, memory_order_relaxed);
 }
 
-/* A connection for table definitions, kept for the next ones. */
+/* A connection for table definitions, kept for the next ones, which may be days away. */
 static int open_catalog(struct source_thread *t, struct err *err)
 {
-	if (t->catalog && source_connected(t->catalog))
+	if (t->catalog && source_answers(t->catalog))
 		return 0;
 	if (t->catalog)
 		close_source(t->stop, &t->stop->catalog, &t->catalog);

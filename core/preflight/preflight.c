@@ -36,6 +36,7 @@ int preflight_run(const struct task *task, usec_t budget, struct guard *guard,
 			table_list(&p);
 		} else {
 			table_checks(&p);
+			rule_checks(&p);
 		}
 		close_source(&p);
 	}
@@ -53,6 +54,9 @@ static const char *check_of(const char *field)
 {
 	if (strncmp(field, "pipe", 4) == 0)
 		return "pipe.reachable";
+	if (strncmp(field, "tables.rows", 11) == 0 || strncmp(field, "tables.columns", 14) == 0 ||
+	    strcmp(field, "tables.salt") == 0)
+		return "tables.rules";
 	if (strncmp(field, "tables", 6) == 0)
 		return "tables.match";
 	if (strstr(field, "password") || strstr(field, "tls") || strstr(field, "user"))

@@ -1,6 +1,6 @@
 /*
  * preflight_priv.h - what the files of a preflight share: preflight.c (the order of
- * things), source_checks.c, table_checks.c, pipe_checks.c, finding.c (one check's result).
+ * things), source_checks.c, table_checks.c, rule_checks.c, pipe_checks.c, finding.c (one check's result).
  */
 #ifndef MR_PREFLIGHT_PREFLIGHT_PRIV_H
 #define MR_PREFLIGHT_PREFLIGHT_PRIV_H
@@ -70,6 +70,8 @@ void source_check_connection(struct preflight *p);
 void source_check_server(struct preflight *p);
 /* tables.match; needs p->source. */
 void table_checks(struct preflight *p);
+/* tables.rules, on the tables that table_checks() found; needs p->source. */
+void rule_checks(struct preflight *p);
 /* The tables of an order of type "tables". */
 void table_list(struct preflight *p);
 void table_checks_free(struct preflight *p);

@@ -181,6 +181,14 @@ static const struct {
 	{"inet6", {COLUMN_STRING, NONE}},
 };
 
+uint8_t merge_type(struct span data_type)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (span_is(data_type, kinds[i].name))
+			return kinds[i].types[0];
+	return COLUMN_NULL;
+}
+
 /* A DATA_TYPE we have not heard of says nothing against the event's type. */
 static bool kind_fits(struct span data_type, uint8_t type)
 {

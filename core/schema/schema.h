@@ -64,4 +64,12 @@ int schema_resolve(struct schema *s, const struct table *map, const struct table
  */
 void schema_invalidate(struct schema *s, struct span db, struct span name);
 
+/*
+ * The definition that rows written now would have, as far as the catalogue tells: for checks
+ * without rows. Allocated from `arena`; borrows nothing. 0, -ENOMEM, or -ESTALE when the
+ * catalogue contradicts itself.
+ */
+int schema_table_now(const struct catalog_table *cat, struct arena *arena,
+		     const struct table **ret) MR_MUST_CHECK;
+
 #endif

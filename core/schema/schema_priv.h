@@ -39,6 +39,8 @@ int merge_catalog(const struct table *map, const struct catalog_table *cat, stru
  */
 const struct span *merge_doubtful_label(const struct table *map, const struct catalog_table *cat,
 					uint32_t *ret_column);
+/* The type that rows have of such a DATA_TYPE in tables of today; COLUMN_NULL: not known. */
+uint8_t merge_type(struct span data_type);
 /* How a character set's bytes become UTF-8, by its name. */
 enum charset merge_charset(struct span name);
 bool span_is(struct span s, const char *text);

@@ -22,7 +22,7 @@ from harness.zk import shell_binary
 
 NAMES = ["source.reachable", "source.login", "source.log_bin", "source.format",
          "source.row_image", "source.row_metadata", "source.grants", "source.retention",
-         "source.server_id", "source.gtid", "source.position", "tables.match",
+         "source.server_id", "source.gtid", "source.position", "tables.match", "tables.rules",
          "pipe.reachable", "pipe.topics", "pipe.transaction_timeout"]
 EVERY = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-8.0", "mysql-5.7")
 SECRET = "repl-password"
@@ -493,6 +493,44 @@ def test_what_to_know_about_tables(source, database, preflight):
     assert "seen" not in text
     document["tables"]["exclude"] = ["*.plain", "*.loose", "*.child"]
     preflight(document).found("tables.match", "ok", "1 table matches")
+
+
+@pytest.mark.sanitize
+@pytest.mark.sources(*EVERY)
+def test_rules(source, database, preflight):
+    """Filters and column rules that would stop the task at a row are found before."""
+    document = task_document(source, include=f"{database}.*", pipe="none")
+    preflight(document).found("tables.rules", "skipped", "no row filter")
+    source.sql(f"""USE {database};
+        CREATE TABLE a (id INT PRIMARY KEY, state ENUM('new', 'paid'), at DATETIME(3), n BIT(3),
+                        price DECIMAL(10,2), note TEXT, doc JSON, raw VARBINARY(9), y YEAR);
+        CREATE TABLE b (id INT PRIMARY KEY, email VARCHAR(99));""")
+    tables = document["tables"]
+    tables["salt"] = "pepper"
+    tables["rows"] = [{"match": "*.a", "where": "state IN ('new') AND price > 1.5 AND y = 2026 AND "
+                       "at > '2026-11-22 10:00:00' AND note LIKE 'x%' AND raw = X'00' AND n = 2"}]
+    tables["columns"] = [{"match": "*.b.email", "action": "hash"},
+                         {"match": "*.a.note", "action": "truncate", "length": 3}]
+    preflight(document).found("tables.rules", "ok", "2 tables with rules, which fit")
+    tables["rows"].append({"match": "*.c", "where": "id = 1"})
+    tables["salt"] = ""
+    preflight(document).found("tables.rules", "warning", "tables.rows[1] (*.c) is for no table",
+                              "without tables.salt")
+    del tables["rows"][1]
+    for rule, field, reason in [
+            ({"rows": [{"match": "*.a", "where": "prize > 1"}]}, "tables.rows[0].where",
+             "no column prize"),
+            ({"rows": [{"match": "*.a", "where": "note > 1"}]}, "tables.rows[0].where",
+             "a text in quotes"),
+            ({"columns": [{"match": "*.b.id", "action": "mask"}]}, "tables.columns[0]",
+             "part of the messages' key"),
+            ({"columns": [{"match": "*.b.emial", "action": "null"}]}, "tables.columns[0].match",
+             "no such column"),
+            ({"columns": [{"match": "*.a.price", "action": "truncate", "length": 1}]},
+             "tables.columns[0]", "neither text nor bytes")]:
+        answer = preflight(document | {"tables": {"include": [f"{database}.*"]} | rule})
+        answer.found("tables.rules", "failed", reason)
+        assert answer["tables.rules"]["field"] == field
 
 
 def test_many_tables(mysql_80, new_database, preflight, kafka):

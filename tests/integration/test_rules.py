@@ -151,7 +151,7 @@ def test_heartbeats(source, database, kafka, bus, core):
     source.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY)")
     document = task_document(source, include=table, pipe=bus, start=here(source))
     topic = document["name"] + ".beat"
-    document["pipe"]["topics"] = {"heartbeat": "{task}.beat", "heartbeat_interval": "200ms"}
+    document["pipe"]["topics"] = {"heartbeat": "{task}.beat", "heartbeat_interval": "1s"}
     source.sql(f"INSERT INTO {table} VALUES (1)")
     running = core.start(document)
     beats = bus.collect(topic, count=4)

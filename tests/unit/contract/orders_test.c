@@ -422,7 +422,7 @@ static void test_names(void **state)
 	size_t n = 0;
 	while (preflight_names[n])
 		n++;
-	assert_int_equal(n, 15);
+	assert_int_equal(n, 16);
 	assert_string_equal(command_state_name(COMMAND_DONE), "done");
 	assert_string_equal(preflight_result_name(PREFLIGHT_SKIPPED), "skipped");
 	assert_string_equal(preflight_state_name(PREFLIGHT_TAKEN), "taken");

@@ -109,6 +109,8 @@ static void test_a_document_that_cannot_be_opened(void **state)
 	refuse("source.tls.key", "source.login");
 	refuse("pipe.security.sasl.password", "pipe.reachable");
 	refuse("tables.include[3]", "tables.match");
+	refuse("tables.columns[0].match", "tables.rules");
+	refuse("tables.salt", "tables.rules");
 	refuse("name", "source.reachable");
 	refuse("", "source.reachable");
 }
