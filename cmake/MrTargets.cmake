@@ -19,6 +19,11 @@ if(MR_SANITIZE)
   target_compile_options(mr_options INTERFACE -fsanitize=${MR_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(mr_options INTERFACE -fsanitize=${MR_SANITIZE})
 endif()
+if(MR_FUZZ)
+  # libFuzzer sees only what is built so: without, it knows nothing of the code it feeds.
+  target_compile_options(mr_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(mr_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 function(mr_library name)
   cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})

@@ -149,11 +149,17 @@ static int partial_begin(struct rows_reader *r, const struct table *t, struct er
 	return r->cur.failed ? rows_short(r, t, err) : 0;
 }
 
-/* A JSON column of the after image that is diffs: to the document of the before image. */
+/*
+ * A JSON column of the after image that is diffs: to the document of the before image. They
+ * stand behind a length of as many bytes as a document's (1..4), so that value_skip() steps
+ * over either.
+ */
 static int partial_value(struct rows_reader *r, const struct value *before, struct arena *arena,
-			 struct value *out, struct err *err)
+			 unsigned length_bytes, struct value *out, struct err *err)
 {
-	struct span diffs = cursor_span(&r->cur, cursor_le32(&r->cur)), text = {0};
+	bool known = length_bytes >= 1 && length_bytes <= 4;
+	size_t len = known ? (size_t)cursor_le(&r->cur, length_bytes) : SIZE_MAX;
+	struct span diffs = cursor_span(&r->cur, len), text = {0};
 	int rc = r->cur.failed ? -EBADMSG : 0;
 	out->aux = 0;
 	if (rc == 0 && before->kind == VALUE_JSON) {
@@ -201,7 +207,8 @@ static int image_read(struct rows_reader *r, const struct table *t, unsigned whi
 			continue;
 		}
 		int rc = __builtin_expect(diffs, 0)
-				 ? partial_value(r, &before[i], arena, &out[i], err)
+				 ? partial_value(r, &before[i], arena, t->columns[i].max_bytes,
+						 &out[i], err)
 				 : value_read(&r->cur, &t->columns[i], arena, &out[i], err);
 		if (__builtin_expect(rc < 0, 0))
 			return rows_failed(rc, r, t, i, err);
