@@ -11,6 +11,7 @@ import pytest
 
 from harness.core import binary
 from harness.failure import check_no_secrets, failure
+from harness.metadata import row_metadata
 from harness.tasks import here, task_document
 from harness.waiting import PATIENCE
 
@@ -271,11 +272,14 @@ def drive(tmp_path):
 
 
 @pytest.mark.sanitize
-def test_full_state_folder(filled, core, drive):
-    """A save that fails ends the task, and the file from before stays whole."""
+@pytest.mark.parametrize("metadata,file", [("FULL", "position.json"), ("MINIMAL", "schema.jsonl")])
+def test_full_state_folder(filled, core, drive, mysql_80, metadata, file):
+    """A save that fails ends the task, and the file from before stays whole: the position's, or
+    that of the definitions, which is written in front of a row that needs one."""
     document, insert = filled
     state = drive / "state"
-    insert(3)
+    with row_metadata(mysql_80, metadata):
+        insert(3)
     document["source"]["start"] = {key: saved(core)[key] for key in ("file", "pos")}
     running = core.start(document, state=state)
     running.wait_for_log("reading ")
@@ -284,9 +288,10 @@ def test_full_state_folder(filled, core, drive):
     with pytest.raises(OSError), open(ballast, "wb", buffering=0) as handle:
         while True:
             handle.write(bytes(1024))
-    insert(4)
+    with row_metadata(mysql_80, metadata):
+        insert(4)
     result = running.wait(20)
-    failure(result, "state_io", f"{state}/position.json", "No space left", "Make room")
+    failure(result, "state_io", f"{state}/{file}", "No space left", "Make room")
     position = (state / "position.json").read_text(encoding="utf-8")
     assert json.loads(position)["uid"] == json.loads(good)["uid"], "whole, old or new"
     ballast.unlink()

@@ -12,6 +12,7 @@ import pytest
 
 from harness import proxy as binlog
 from harness.failure import check_no_secrets, failure, place_in
+from harness.metadata import row_metadata
 from harness.proxy import Cut, Hold, Proxy, event_type, flipped
 from harness.tasks import here, here_gtid, task_document
 from harness.waiting import PATIENCE, wait_until
@@ -164,8 +165,9 @@ def test_stream_that_breaks(source, database, between, core, how):
     table = f"{database}.t"
     source.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(100))")
     start = how(source)
-    for number in range(1, 31, 2):
-        source.sql(f"INSERT INTO {table} VALUES ({number}, 'x'), ({number + 1}, 'y')")
+    with row_metadata(source):  # so that no second dump looks ahead for DDL
+        for number in range(1, 31, 2):
+            source.sql(f"INSERT INTO {table} VALUES ({number}, 'x'), ({number + 1}, 'y')")
     # (the how manieth event of these types in its dump, bytes of its packet that still come)
     cuts = [(binlog.ROWS, 1, 0), (binlog.ROWS, 2, 2), (binlog.ROWS, 2, 4), (binlog.ROWS, 3, 15),
             ((binlog.XID,), 2, 5), ((binlog.TABLE_MAP,), 2, 40), (binlog.GTID, 2, 30),
