@@ -30,15 +30,23 @@ def golden(server: str, name: str) -> list[dict]:
     lines = gzip.decompress((REFERENCE / f"golden/{server}.jsonl.gz").read_bytes()).decode()
     messages = [json.loads(line) for line in lines.splitlines()]
     messages = [each for each in messages if each["options"] == name]
-    kept = []
+    kept, names = [], {}
     for index, each in enumerate(messages):
         if each["topic"] == f"{PREFIX}.transaction" and f'"{DATABASE}.mark"' in each["value"]:
             continue
         # The last BEGIN is of the mark at the end.
         if each["topic"] == f"{PREFIX}.transaction" and index == len(messages) - 1:
             continue
+        for part in ("key", "value"):
+            each[part] = each[part] and re.sub(
+                r'"id":"(G\d+)"', lambda match: renamed(match, names), each[part])
         kept.append(each)
     return kept
+
+
+def renamed(match, names: dict) -> str:
+    """Transactions by their order: G0, G1, …"""
+    return f'"id":"{names.setdefault(match[1], f"G{len(names)}")}"'
 
 
 def make_tables(source) -> None:
@@ -69,8 +77,7 @@ def ours(lines, schemas_on: bool) -> list[dict]:
         for part, text in (("key", key), ("value", value)):
             text = None if text == "null" else text
             each[f"{part}_schema"], each[part] = split(text) if schemas_on else (None, text)
-            each[part] = each[part] and GTID.sub(
-                lambda match: f'"id":"{names.setdefault(match[1], f"G{len(names)}")}"',
-                normal(each[part]))
+            each[part] = each[part] and GTID.sub(lambda match: renamed(match, names),
+                                                 normal(each[part]))
         messages.append(each)
     return messages
