@@ -11,6 +11,7 @@
  *   COLUMN_NAME           length and name for each column
  *   SET_STR_VALUE         for each SET column a count, then length and bytes of each label
  *   ENUM_STR_VALUE        likewise
+ *   GEOMETRY_TYPE         for each geometry column 0 (any), 1 point .. 7 collection
  *   SIMPLE_PRIMARY_KEY    column indexes
  *   PRIMARY_KEY_WITH_PREFIX  (column index, prefix length; 0: the whole column)
  *
@@ -311,6 +312,47 @@ static void describe_charsets(struct describer *d)
 	d->t->charsets_known = text && labels;
 }
 
+/* --- what the types do not tell --------------------------------------------------- */
+
+/* MariaDB's UUID and INET are BINARY(16) and (4) here, its VECTOR a VARBINARY of floats. */
+static void describe_doubts(struct describer *d)
+{
+	if (d->format->flavor != FLAVOR_MARIADB)
+		return;
+	for (uint32_t i = 0; i < d->t->ncolumns; i++) {
+		struct column *col = &d->t->columns[i];
+		bool fixed = col->type == COLUMN_STRING &&
+			     (col->max_bytes == 4 || col->max_bytes == 16);
+		bool floats = col->type == COLUMN_VARCHAR && col->max_bytes % 4 == 0;
+		bool bytes = col->charset == CHARSET_BINARY || col->charset == CHARSET_NONE;
+		if (bytes && (fixed || floats))
+			col->shown = SHOWN_DOUBTFUL;
+	}
+}
+
+/* GEOMETRY_TYPE: a number for each geometry column, as information_schema names it. */
+static bool describe_geometries(struct describer *d)
+{
+	static const char *const names[] = {"geometry",	  "point",	     "linestring",
+					    "polygon",	  "multipoint",	     "multilinestring",
+					    "multipolygon", "geometrycollection"};
+	struct span field = d->map->opt.geometry_type;
+	struct cursor c = field_cursor(field);
+	for (uint32_t i = 0; field.p && i < d->t->ncolumns; i++) {
+		struct column *col = &d->t->columns[i];
+		if (col->type != COLUMN_GEOMETRY)
+			continue;
+		uint64_t kind = cursor_lenenc(&c);
+		if (c.failed || kind >= sizeof(names) / sizeof(names[0]))
+			return false;
+		const char *name = names[kind];
+		if (kind == 7 && d->format->flavor == FLAVOR_MYSQL)
+			name = "geomcollection";
+		col->column_type = (struct span){(const uint8_t *)name, strlen(name)};
+	}
+	return cursor_left(&c) == 0;
+}
+
 /* --- names, labels, key ----------------------------------------------------------- */
 
 static struct span keep(struct describer *d, struct span s)
@@ -485,6 +527,9 @@ int table_map_describe(const struct table_map *map, const struct binlog_format *
 	if (!d.no_memory) {
 		describe_signs(&d);
 		describe_charsets(&d);
+		describe_doubts(&d);
+		if (!describe_geometries(&d))
+			return misfit(map, "the kinds of geometry do not fit the columns", err);
 		if (!describe_names(&d))
 			return misfit(map, "the column names do not fit the columns", err);
 		if (!describe_labels(&d))

@@ -22,6 +22,7 @@
 #include "core/binlog/decimal.h"
 #include "core/binlog/inflate.h"
 #include "core/binlog/json.h"
+#include "core/binlog/shown.h"
 #include "core/binlog/temporal.h"
 
 #include <errno.h>
@@ -80,6 +81,30 @@ static inline int value_int(const uint8_t *p, unsigned bytes, bool is_unsigned, 
 	return 0;
 }
 
+/* Bytes that SELECT shows otherwise; zeros at their end are missing. */
+static int value_shown(const uint8_t *p, size_t len, const struct column *col,
+		       struct arena *arena, struct value *ret, struct err *err)
+{
+	uint8_t bytes[16] = {0};
+	size_t size = shown_size(col->shown);
+	if (size == 0) { /* SHOWN_VECTOR */
+		ret->kind = VALUE_VECTOR;
+		ret->p = p;
+		ret->len = (uint32_t)len;
+		return 0;
+	}
+	if (len > size)
+		return value_too_long(len, col, err);
+	char *text = arena_alloc(arena, SHOWN_TEXT_MAX);
+	if (!text)
+		return value_failed(-ENOMEM, col, err);
+	memcpy(bytes, p, len);
+	ret->kind = VALUE_STRING;
+	ret->len = (uint32_t)shown_text(col->shown, bytes, text);
+	ret->p = (const uint8_t *)text;
+	return 0;
+}
+
 /* CHAR, BINARY, VARCHAR, VARBINARY */
 static int value_string(struct cursor *c, const struct column *col, struct arena *arena,
 			struct value *ret, struct err *err)
@@ -90,6 +115,8 @@ static int value_string(struct cursor *c, const struct column *col, struct arena
 		return value_short(err);
 	if (len > col->max_bytes)
 		return value_too_long(len, col, err);
+	if (__builtin_expect(col->shown > SHOWN_DOUBTFUL, 0))
+		return value_shown(p, len, col, arena, ret, err);
 	ret->kind = VALUE_STRING;
 	if (col->charset == CHARSET_BINARY) {
 		ret->kind = VALUE_BYTES;

@@ -178,7 +178,7 @@ static enum put_status put_set(struct buf *b, const struct plan_column *c, const
 static enum put_status put_geometry(struct buf *b, const struct plan_column *c,
 				    const struct value *v)
 {
-	if (v->len < 4 || (c->point && (v->len != 25 || v->p[4] != 1)))
+	if (v->len < 4 || (c->point && (v->len != 25 || v->p[4] != 1 || load_le32(v->p + 5) != 1)))
 		return PUT_BAD_GEOMETRY;
 	if (c->point) {
 		uint64_t bits[2] = {load_le64(v->p + 9), load_le64(v->p + 17)};
@@ -308,6 +308,8 @@ put_value *writer_find(const struct plan_column *c, uint8_t kind)
 
 enum value_kind writer_kind(const struct column *c)
 {
+	if (c->shown == SHOWN_VECTOR)
+		return VALUE_VECTOR;
 	switch ((enum column_type)c->type) {
 	case COLUMN_TINY:
 	case COLUMN_SHORT:

@@ -60,6 +60,19 @@ enum column_type {
 	COLUMN_GEOMETRY = 255,
 };
 
+/*
+ * MariaDB keeps some types as bytes, and its events do not tell them from BINARY and VARBINARY:
+ * what SELECT shows of such bytes.
+ */
+enum column_shown {
+	SHOWN_BYTES,
+	SHOWN_DOUBTFUL, /* perhaps one of these: only the catalogue can tell */
+	SHOWN_UUID,
+	SHOWN_INET4,
+	SHOWN_INET6,
+	SHOWN_VECTOR,
+};
+
 /* What is known of a column's DEFAULT. */
 enum column_default {
 	DEFAULT_NOT_KNOWN, /* not asked for; or there is none, or an expression */
@@ -77,6 +90,7 @@ struct column {
 	bool row_end;            /* MariaDB, WITH SYSTEM VERSIONING: until when a row was valid */
 	bool boolean;            /* declared TINYINT(1) or BOOL; false when not known */
 	uint8_t charset;         /* enum charset */
+	uint8_t shown;           /* enum column_shown, of BINARY and VARBINARY */
 	uint32_t collation;      /* the server's id; 0: unknown */
 	struct span charset_name; /* for CHARSET_OTHER and messages; may be empty */
 	uint32_t max_bytes;      /* STRING: bytes a CHAR/BINARY holds; BLOB: 1..4 length bytes */

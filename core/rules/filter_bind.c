@@ -23,6 +23,8 @@ static int no_memory(const struct bind *b)
 
 enum filter_class filter_class_of(const struct column *c)
 {
+	if (c->shown == SHOWN_VECTOR)
+		return FILTER_NONE;
 	switch ((enum column_type)c->type) {
 	case COLUMN_TINY:
 	case COLUMN_SHORT:

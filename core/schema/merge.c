@@ -120,7 +120,8 @@ enum merge_need merge_need(const struct table *map)
 	for (uint32_t i = 0; i < map->ncolumns; i++) {
 		if (needs_catalog(map, &map->columns[i]))
 			return MERGE_CATALOG;
-		if (is_doubtful_name(map->columns[i].name) && need == MERGE_NOTHING)
+		if (need == MERGE_NOTHING && (is_doubtful_name(map->columns[i].name) ||
+					      map->columns[i].shown == SHOWN_DOUBTFUL))
 			need = MERGE_IF_THERE;
 	}
 	if (need == MERGE_NOTHING && may_be_versioned(map))
@@ -350,6 +351,23 @@ struct table *merge_map(const struct table *map, struct arena *arena)
 
 /* ------------------------------------------------------- both */
 
+/* What SELECT shows of a column's bytes. */
+static void fill_shown(const struct catalog_column *from, struct column *c)
+{
+	bool fixed = c->type == COLUMN_STRING;
+	c->shown = SHOWN_BYTES;
+	if (fixed && c->max_bytes == 16 && span_is(from->data_type, "uuid"))
+		c->shown = SHOWN_UUID;
+	else if (fixed && c->max_bytes == 16 && span_is(from->data_type, "inet6"))
+		c->shown = SHOWN_INET6;
+	else if (fixed && c->max_bytes == 4 && span_is(from->data_type, "inet4"))
+		c->shown = SHOWN_INET4;
+	else if (!fixed && span_is(from->data_type, "vector"))
+		c->shown = SHOWN_VECTOR;
+	if (fixed && c->shown) /* of which a text is made, in UTF-8 */
+		c->charset = CHARSET_UTF8;
+}
+
 static void fill_column(const struct table *map, const struct catalog_column *from,
 			struct column *c)
 {
@@ -366,6 +384,8 @@ static void fill_column(const struct table *map, const struct catalog_column *fr
 	} else if (is_text(c) && c->charset == CHARSET_OTHER && !c->charset_name.len) {
 		c->charset_name = from->charset;
 	}
+	if (c->shown == SHOWN_DOUBTFUL)
+		fill_shown(from, c);
 	if (!c->labels && from->labels) {
 		c->labels = from->labels;
 		c->nlabels = from->nlabels;

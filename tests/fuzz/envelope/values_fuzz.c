@@ -37,6 +37,7 @@ static struct column column_of(const uint8_t *head, struct span *labels)
 		.is_unsigned = head[5] >> 3 & 1,
 		.nullable = head[5] >> 4 & 1,
 		.max_bytes = meta,
+		.shown = head[5] >> 5 & 1 ? (uint8_t)(meta % 6) : (uint8_t)SHOWN_BYTES,
 		.precision = (uint8_t)(meta >> 8),
 		.scale = (uint8_t)meta,
 		.bits = (uint8_t)meta,

@@ -71,6 +71,7 @@ class Column:
     name: str
     sql: str
     as_text: bool = False  # JSON that the server keeps as it was written: MariaDB's
+    old_json: bool = False  # JSON that the server prints as 5.7 does
 
     @functools.cached_property
     def base(self) -> str:
@@ -99,6 +100,12 @@ class Column:
         return "NOT NULL" not in self.sql.upper()
 
     @functools.cached_property
+    def default(self) -> str | None:
+        """The literal of its DEFAULT."""
+        match = re.search(r"DEFAULT '([^']*)'", self.sql)
+        return match and match.group(1)
+
+    @functools.cached_property
     def scale(self) -> int:
         """Digits behind the point: of a DECIMAL, or of a temporal type's seconds."""
         numbers = self.numbers
@@ -120,8 +127,11 @@ KINDS = {
     **dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"),
                     "bytes"),
     **dict.fromkeys(("enum", "set"), "label"),
+    **dict.fromkeys(("uuid", "inet4", "inet6"), "text"),
+    **dict.fromkeys(("geometry", "point", "linestring", "polygon", "multipoint",
+                     "multilinestring", "multipolygon", "geometrycollection"), "geometry"),
     **{name: name for name in ("decimal", "float", "double", "bit", "year", "date", "time",
-                               "datetime", "timestamp", "json")},
+                               "datetime", "timestamp", "json", "vector")},
 }
 
 
@@ -136,7 +146,7 @@ def truth(column: Column) -> str:
     match column.kind:
         case "text" | "label" | "json":
             return f"HEX(CONVERT({name} USING utf8mb4))"
-        case "bytes":
+        case "bytes" | "vector" | "geometry":
             return f"HEX({name})"
         case "bit":
             return f"CAST({name} AS UNSIGNED)"
@@ -164,7 +174,7 @@ def _object(pairs):
 def expect(column: Column, text: str | None, mode: Mode):
     """The value out of truth(column)'s text. Raises Stops where there is no form for it."""
     if text is None:
-        return None
+        return column.default if mode.exact else None
     match column.kind:
         case "int":
             return int(text)
@@ -178,11 +188,14 @@ def expect(column: Column, text: str | None, mode: Mode):
             return single
         case "double":
             return float_bits(text)
-        case "text" | "label":
+        case "text":
             return bytes.fromhex(text).decode("utf-8")
+        case "label":
+            label = bytes.fromhex(text).decode("utf-8")
+            return label.replace(",", "\\,") if mode.exact and column.base == "enum" else label
         case "json":
-            return even_json(bytes.fromhex(text).decode("utf-8"))
-        case "bytes":
+            return _even_json(column, bytes.fromhex(text).decode("utf-8"))
+        case "bytes" | "vector" | "geometry":
             return bytes.fromhex(text)
         case "bit":
             return int(text)
@@ -211,6 +224,16 @@ def even_json(text: str) -> str:
     """JSON text less what may differ between a server's and ours: blanks behind ',' and ':',
     and whether a double has an exponent. All else counts: order, digits, escapes."""
     return _JSON_PART.sub(lambda m: _even_part(m.group()), text)
+
+
+def _even_json(column, text: str) -> str:
+    """5.7 prints a double that is whole without ".0", and base64's line ends as they are, which
+    is no JSON."""
+    text = even_json(text)
+    if not column.old_json:
+        return text
+    return re.sub(r'"(?:[^"\\]|\\.)*"|\.0(?!\d)', lambda m: m.group() if m.group()[0] == '"' else "",
+                  text.replace("\n", "\\n"))
 
 
 @functools.lru_cache(1024)
@@ -295,7 +318,7 @@ def _expect_time(column, text, mode):
 
 def _expect_timestamp(column, text, mode):
     if mode.exact and text.startswith("0000"):
-        return None if column.nullable else "1970-01-01 00:00:00"
+        return column.default or (None if column.nullable else "1970-01-01 00:00:00")
     return text
 
 
@@ -320,9 +343,13 @@ def decode(column: Column, form, mode: Mode):
             return _typed(form, str)
         case "json":
             assert compact(_typed(form, str)) == form, f"{form[:100]!r} has blanks between its parts"
-            return even_json(form)
+            return _even_json(column, form)
         case "bytes":
             return _decode_bytes(form, mode)
+        case "geometry":
+            return _decode_geometry(column, form)
+        case "vector":
+            return b"".join(struct.pack("<f", float(_typed(each, Real))) for each in form)
         case "bit":
             return _decode_bit(column, form)
         case "date":
@@ -390,6 +417,18 @@ def _decode_bit(column, form):
     data = base64.b64decode(_typed(form, str), validate=True)
     assert len(data) == (bits + 7) // 8, f"{len(data)} bytes for {bits} bits"
     return int.from_bytes(data, "little")
+
+
+def _decode_geometry(column, form):
+    """The bytes as the server keeps them: SRID, then WKB."""
+    wkb = base64.b64decode(form["wkb"], validate=True)
+    if column.base == "point":
+        assert list(form) == ["x", "y", "wkb", "srid"]
+        assert struct.pack("<dd", float(form["x"]), float(form["y"])) == wkb[5:]
+    else:
+        assert list(form) == ["wkb", "srid"]
+    assert form["srid"] != 0, "0 is none"
+    return struct.pack("<I", form["srid"] or 0) + wkb
 
 
 def _day_text(days: int) -> str:

@@ -24,6 +24,7 @@ class Table:
     key: str = "PRIMARY KEY (id)"
     id_first: bool = True
     fixed: tuple = ()          # columns that the UPDATE leaves as they are: of keys
+    partial: bool = False      # only inserts have generated columns: MariaDB 11.8
     stops_exact: bool = False  # it holds what the task must stop at with compat exact
 
     @property
@@ -55,7 +56,8 @@ class Table:
         name = quoted(self.name)
         sets = ", ".join(f"t.{quoted(c.name)} = s.{quoted(c.name)}"
                          for c in self.given if c.name not in self.fixed)
-        return (f"UPDATE {name} t JOIN (SELECT * FROM {name}) s "
+        columns = ", ".join(["id"] + [quoted(c.name) for c in self.given])
+        return (f"UPDATE {name} t JOIN (SELECT {columns} FROM {name}) s "
                 f"ON s.id = t.id % {len(self.rows)} + 1 SET {sets}")
 
     def select(self) -> str:
@@ -356,16 +358,98 @@ def _labels() -> Table:
     return Table("labels", columns, rows + [_nulls(columns)])
 
 
+# What not all servers have, or not alike.
+
+SHAPES = {
+    "point": ["POINT(1.5 -2)", "POINT(1e300 -5e-324)", "POINT(0 0)"],
+    "linestring": ["LINESTRING(0 0, 1 1)", "LINESTRING(0 0, 0.1 0.2, -3 4, 5 6)"],
+    "polygon": ["POLYGON((0 0, 4 0, 4 4, 0 0))",
+                "POLYGON((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 2 1, 2 2, 1 1))"],
+    "multipoint": ["MULTIPOINT(0 0, 1 1)", "MULTIPOINT(-1 -1)"],
+    "multilinestring": ["MULTILINESTRING((0 0, 1 1), (2 2, 3 3, 4 4))"],
+    "multipolygon": ["MULTIPOLYGON(((0 0, 4 0, 4 4, 0 0)), ((5 5, 6 5, 6 6, 5 5)))"],
+    "geometrycollection": [
+        "GEOMETRYCOLLECTION(POINT(1 2), LINESTRING(0 0, 1 1), POLYGON((0 0, 4 0, 4 4, 0 0)))",
+        "GEOMETRYCOLLECTION EMPTY", "GEOMETRYCOLLECTION(GEOMETRYCOLLECTION(POINT(1 2)))"],
+}
+
+
+def _geometries(series: str) -> Table:
+    """Each kind in its own column and in one of any kind, with and without SRID."""
+    columns = _columns(("g", "geometry"), *((kind, kind) for kind in SHAPES), ("last", "int"))
+    rows = []
+    for number in range(3):
+        own = [values[number % len(values)] for values in SHAPES.values()]
+        for srid in (0, 4326, 3857, 0):
+            # Within what degrees can be.
+            texts = ["POINT(1 2)" if srid and "e" in text.lower() and "1e300" in text else text
+                     for text in own]
+            if series == "5.7":  # which has no word for it
+                texts = [text.replace(" EMPTY", "()") for text in texts]
+            any_kind = texts[(number + srid) % len(texts)]
+            rows.append([f"ST_GeomFromText('{text}', {srid})" for text in [any_kind] + texts] +
+                        [str(number)])
+    return Table("geometries", columns, rows + [_nulls(columns)])
+
+
+def _vectors(flavor: str) -> Table:
+    columns = _columns(("v", "vector(3)"), ("v1", "vector(1)"), ("long_one", "vector(300)"))
+    make = "VEC_FromText" if flavor == "mariadb" else "STRING_TO_VECTOR"
+    # What else floats have, not all servers take.
+    odd = "[1e10,-1e-30,1.4e-45]" if flavor == "mariadb" else "[3.4028235e38,-1e-30,0]"
+    several = ["[1,2,3]", "[0.1,-0.25,1e10]", odd]
+    rows = [[f"{make}('{text}')", f"{make}('{text.split(',')[0]}]')",
+             f"{make}('[{', '.join(str(n / 7) for n in range(300))}]')"] for text in several]
+    return Table("vectors", columns, rows + [_nulls(columns)])
+
+
+def _mariadb_types() -> list[Table]:
+    columns = _columns(("u", "uuid"), ("i4", "inet4"), ("i6", "inet6"), ("n", "int unsigned"))
+    rows = [["'123e4567-e89b-12d3-a456-426655440000'", "'192.168.0.1'", "'2001:db8::ff00:42:8329'"],
+            ["'00000000-0000-0000-0000-000000000000'", "'0.0.0.0'", "'::'"],
+            ["'ffffffff-ffff-ffff-ffff-ffffffffffff'", "'255.255.255.255'",
+             "'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'"],
+            ["'00000000-0000-1000-8000-000000000000'", "'10.0.0.0'", "'::ffff:192.0.2.128'"],
+            ["'12345678-9abc-7def-8000-ab0000000000'", "'1.0.0.0'", "'2001::'"]]
+    packed = _columns(
+        ("v", "varchar(2000) COMPRESSED"), ("t", "text COMPRESSED"),
+        ("b", "longblob COMPRESSED"), ("vb", "varbinary(300) COMPRESSED"),
+        ("tt", "tinytext COMPRESSED"), ("l", "varchar(500) COMPRESSED CHARACTER SET latin1"))
+    packed_rows = [["''"] * 6, ["'short'"] * 5 + ["_latin1 X'e9'"],
+                   ["REPEAT('ab', 900)", f"REPEAT({text(ASTRAL)}, 9000)", "REPEAT(X'0001', 100000)",
+                    "REPEAT(X'00', 300)", "REPEAT('x', 255)", "REPEAT(_latin1 X'e980', 200)"]]
+    return [Table("maria", columns, [row + ["4294967295"] for row in rows] + [_nulls(columns)]),
+            Table("compressed", packed, packed_rows + [_nulls(packed)])]
+
+
+def _invisible() -> Table:
+    columns = _columns(("a", "int"), ("h", "varchar(20) DEFAULT 'd' INVISIBLE"),
+                       ("b", "bigint unsigned INVISIBLE"), ("z", "int"))
+    return Table("invisible", columns, [["1", "'x'", "18446744073709551615", "2"],
+                                        ["-1", text(ASTRAL), "0", "3"]])
+
+
 # Shapes of tables.
 
-def _generated() -> Table:
+def _generated(series: str) -> Table:
     columns = _columns(("a", "int"), ("sum", "bigint AS (a + 1) STORED"),
                        ("twice", "int AS (a * 2) VIRTUAL"), ("v", "varchar(40)"),
                        ("upper", "varchar(80) AS (CONCAT(v, '!')) VIRTUAL"),
                        ("kept", "varchar(80) AS (CONCAT(v, '?')) STORED"), ("z", "int unsigned"))
     rows = [["1", text("x"), "1"], ["-7", text(ASTRAL), "4294967295"], ["0", text(""), "0"],
             ["2147483", text("\u00e9"), "2147483648"]]
-    return Table("generated", columns, rows + [_nulls(columns)])
+    return Table("generated", columns, rows + [_nulls(columns)], partial=series == "11.8")
+
+
+def _widest() -> Table:
+    """As many columns as InnoDB takes, with `id`."""
+    kinds = [("int", "-{}"), ("varchar(4)", "'v{}'"), ("bigint unsigned", "{}"), ("date", "'2024-01-{:02}'"),
+             ("year", "1955"), ("enum('a','b')", "'b'"), ("tinyint unsigned", "255"),
+             ("bit(9)", "{}"), ("decimal(5,2)", "-{}.5"), ("float", "{}.25")]
+    columns = [Column(f"c{n}", kinds[n % len(kinds)][0]) for n in range(1016)]
+    rows = [[NULL if (n + salt) % 3 == 0 else kinds[n % len(kinds)][1].format(1 + (n + salt) % 28)
+             for n in range(1016)] for salt in (0, 1, 5)]
+    return Table("widest", columns, rows + [_nulls(columns)])
 
 
 def _wide() -> Table:
@@ -384,7 +468,7 @@ def _wide() -> Table:
     return Table("wide", columns, rows + [_nulls(columns)])
 
 
-def _shapes() -> list[Table]:
+def _shapes(series: str) -> list[Table]:
     plain = _columns(("a", "int"), ("b", "varchar(20)"))
     rows = [["1", "'x'"], ["2", text(ASTRAL)], [NULL, NULL]]
     many = [Column(f"k{n}", ("int NOT NULL", "varchar(10) NOT NULL", "bigint unsigned NOT NULL",
@@ -404,13 +488,19 @@ def _shapes() -> list[Table]:
             Table("many_keys", many, many_rows,
                   key=f"PRIMARY KEY ({', '.join(reversed(keys))})", fixed=keys),
             Table("Odd-n\u00e4mes \u65e5", odd, odd_rows + [_nulls(odd)]),
-            _generated(), _wide()]
+            _generated(series), _wide(), _widest()]
 
 
-def tables(flavor: str) -> list[Table]:
-    """All tables that this flavour can have."""
+def tables(flavor: str, series: str) -> list[Table]:
+    """All tables that this server can have."""
     maria = flavor == "mariadb"
-    json = Table("documents", [Column("j", "json", maria), Column("after_it", "int unsigned")],
+    more = _mariadb_types() if maria else []
+    if series in ("9.7", "11.8"):
+        more.append(_vectors(flavor))
+    if maria or series == "9.7":
+        more.append(_invisible())
+    json = Table("documents", [Column("j", "json", maria, series == "5.7"), Column("after_it", "int unsigned")],
                  maria_json_rows() if maria else json_rows())
     return [_integers(), _decimals(), _doubles(), _floats(), _bits(), _texts(), _utf8mb3(),
-            _latin1(), _binaries(), _times(), *_zero_times(), _labels(), json, *_shapes()]
+            _latin1(), _binaries(), _times(), *_zero_times(), _labels(), json, *_shapes(series),
+            _geometries(series), *more]
