@@ -398,9 +398,6 @@ static int check_pipe(struct task *t, struct err *err)
 	if (rc == 0 && task_skipped_operations(t->pipe.options.skipped, &skipped) < 0)
 		rc = task_invalid_at("pipe.options.skipped.operations", err,
 				     "must be of c, u, d and t, comma separated, or none");
-	if (rc == 0 && !(skipped & TASK_SKIP_TRUNCATE))
-		rc = task_invalid_at("pipe.options.skipped.operations", err,
-				     "must have t: messages for TRUNCATE are not supported yet");
 	if (rc == 0 && t->pipe.options.include_query)
 		rc = task_invalid_at("pipe.options.include.query", err, "is not supported yet");
 	if (rc == 0 && t->pipe.options.maxwell.row_query > 0)

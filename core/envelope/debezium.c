@@ -24,7 +24,7 @@
 /* One message to be written. */
 struct message {
 	char op;                    /* of the envelope; 0: a tombstone */
-	const struct value *key;    /* the row image that the key is taken from */
+	const struct value *key;    /* the row image that the key is taken from; NULL: no row's */
 	const struct value *before; /* NULL: null */
 	const struct value *after;
 	const char *header; /* its name; NULL: none. It holds another row's key */
@@ -123,7 +123,7 @@ static int put_message(struct envelope *e, const struct row *row, const struct m
 		return sink->why(sink, err);
 	enum put_status status = PUT_OK;
 	size_t key_end = 0, headers_end = 0;
-	if (t->has_key) {
+	if (t->has_key && (m->key || t->fixed_key.len)) {
 		put_span(b, own->key_start);
 		status = image_put_key(b, t, m->key, other, &at);
 		if (own->key_start.len)
@@ -285,6 +285,26 @@ static int put_row(struct envelope *e, const struct row *row, struct envelope_si
 	return put_message(e, row, &m, RECORD_ROW_END, sink, err);
 }
 
+/*
+ * MySQL's connector has TRUNCATE outside of transactions; MariaDB's has it in one of its own.
+ * (Debezium never ends that one: END is written here.)
+ */
+static int put_truncate(struct envelope *e, struct envelope_sink *sink, struct err *err)
+{
+	const struct row_group *group = e->group;
+	const struct row row = {.event = e->event};
+	const struct message m = {.op = 't'};
+	if (e->event->flavor != FLAVOR_MARIADB)
+		e->group = NULL;
+	int rc = event_share(e, false, err);
+	if (rc == 0 && e->options.transactions)
+		rc = begin_transaction(e, sink, err);
+	if (rc == 0)
+		rc = put_message(e, &row, &m, 0, sink, err);
+	e->group = group;
+	return rc;
+}
+
 static int start(struct envelope *e, struct err *err)
 {
 	e->own = arena_zalloc(&e->arena, sizeof(struct debezium));
@@ -405,6 +425,7 @@ const struct dialect dialect_debezium = {
     .table_open = open_table,
     .event_begin = begin_event,
     .row = put_row,
+    .truncate = put_truncate,
     .group_begin = begin_group,
     .group_end = debezium_transaction_end,
 };

@@ -40,6 +40,8 @@ struct dialect {
 	/* One row of the current event, which fits its table. */
 	int (*row)(struct envelope *e, const struct row *row, struct envelope_sink *sink,
 		   struct err *err);
+	/* TRUNCATE of the current event's table. NULL: there is no message for it. */
+	int (*truncate)(struct envelope *e, struct envelope_sink *sink, struct err *err);
 	/* A row of the current event that was delivered before. NULL: nothing to count. */
 	void (*pass)(struct envelope *e);
 

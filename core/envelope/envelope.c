@@ -198,6 +198,23 @@ int envelope_row(struct envelope *e, const struct row *row, struct envelope_sink
 	return e->dialect->row(e, row, sink, err);
 }
 
+bool envelope_tells_truncate(const struct envelope_options *o)
+{
+	return dialect_of(o->format)->truncate && !o->skip_truncate;
+}
+
+bool envelope_truncate_needs_columns(const struct envelope_options *o)
+{
+	return o->value_schemas;
+}
+
+int envelope_truncate(struct envelope *e, struct envelope_sink *sink, struct err *err)
+{
+	if (!e->event || !e->dialect->truncate)
+		return err_set(err, -EINVAL, ERR_INTERNAL, "a TRUNCATE that has no form");
+	return e->dialect->truncate(e, sink, err);
+}
+
 void envelope_pass(struct envelope *e)
 {
 	if (e->dialect->pass)

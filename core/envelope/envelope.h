@@ -14,7 +14,7 @@
  *     envelope_table_open              once a table definition: compiles its plan
  *     envelope_group_begin             once a group (transaction), before its first row
  *       envelope_event_begin           once a rows event: what its rows share
- *         envelope_row                 once a row change
+ *         envelope_row                 once a row change, or envelope_truncate
  *     envelope_group_end               when the group has no more rows
  */
 #ifndef MR_ENVELOPE_ENVELOPE_H
@@ -179,6 +179,15 @@ int envelope_event_begin(struct envelope *e, struct envelope_table *t,
  */
 int envelope_row(struct envelope *e, const struct row *row, struct envelope_sink *sink,
 		 struct err *err) MR_MUST_CHECK;
+
+/*
+ * TRUNCATE of the current event's table: the message of a format that has one for it, not the
+ * end of a row. Only where envelope_tells_truncate(). A definition without columns is enough
+ * for it, but for envelope_truncate_needs_columns().
+ */
+int envelope_truncate(struct envelope *e, struct envelope_sink *sink, struct err *err) MR_MUST_CHECK;
+bool envelope_tells_truncate(const struct envelope_options *o);
+bool envelope_truncate_needs_columns(const struct envelope_options *o);
 
 /* Instead: a row of the current event that was delivered before counts, and is not written. */
 void envelope_pass(struct envelope *e);

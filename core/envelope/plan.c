@@ -306,7 +306,8 @@ static int make_key(struct maker *m)
 	case ENVELOPE_KEY_DATABASE:
 		return make_fixed_key(m, false);
 	case ENVELOPE_KEY_COLUMNS:
-		rc = make_chosen_key(m);
+		/* Without columns there are no rows either: envelope_truncate(). */
+		rc = m->table->ncolumns ? make_chosen_key(m) : 0;
 		break;
 	case ENVELOPE_KEY_PRIMARY:
 	default:

@@ -36,8 +36,6 @@ static bool database_included(const struct task *task, struct span db)
 static bool concerns_us(const struct task *task, const struct ddl_change *c)
 {
 	switch (c->kind) {
-	case DDL_TRUNCATED:
-		return false; /* it changes rows; the dialect tells it */
 	case DDL_DATABASE_CREATED:
 	case DDL_DATABASE_ALTERED:
 	case DDL_DATABASE_DROPPED:
@@ -49,6 +47,7 @@ static bool concerns_us(const struct task *task, const struct ddl_change *c)
 	case DDL_CREATED:
 	case DDL_ALTERED:
 	case DDL_DROPPED:
+	case DDL_TRUNCATED: /* no definition changes, but not every format tells it otherwise */
 		break;
 	}
 	return c->name.len && task_matches(task, c->db, c->name);

@@ -204,6 +204,26 @@ static bool changes_definitions(const struct ddl_changes *changes)
 	return false;
 }
 
+/* TRUNCATE changes rows: some formats have a message for it. It is a group of its own. */
+static int truncations(struct source_thread *t, const struct step *step,
+		       const struct ddl_changes *changes, struct err *err)
+{
+	int rc = 0;
+	for (uint32_t i = 0; rc == 0 && i < changes->n; i++) {
+		const struct ddl_change *c = &changes->list[i];
+		if (c->kind != DDL_TRUNCATED || !t->publish.tells_truncate ||
+		    !task_matches(t->task, c->db, c->name))
+			continue;
+		rc = step->ends_group
+			     ? publish_truncate(&t->publish, &t->stream, &step->event, step->pos,
+						c->db, c->name, err)
+			     : err_set(err, -EBADMSG, ERR_EVENT_UNSUPPORTED,
+				       "TRUNCATE inside of a transaction: skip it with "
+				       "pipe.options.skipped.operations \"t\"");
+	}
+	return rc;
+}
+
 static int ddl(struct source_thread *t, const struct step *step, struct err *err)
 {
 	struct arena arena;
@@ -220,8 +240,11 @@ static int ddl(struct source_thread *t, const struct step *step, struct err *err
 	if (rc == 0 && step->ends_group && !t->publish.open)
 		rc = begin(t, err);
 	/* What was committed before the time that the task starts at is not told either. */
-	if (rc == 0 && (!t->from_time || commit_time(t, step) >= t->from_time))
+	bool told = !t->from_time || commit_time(t, step) >= t->from_time;
+	if (rc == 0 && told)
 		rc = changes_publish(t, step, &changes, err);
+	if (rc == 0 && told)
+		rc = truncations(t, step, &changes, err);
 	arena_free(&arena);
 	return rc == 0 && step->ends_group ? end(t, step, true, err) : rc;
 }

@@ -106,16 +106,16 @@ void publish_fini(struct publish *p)
 
 /* ---------------------------------------------------------------- table maps */
 
-static struct publish_target *target_of(struct publish *p, const struct table_map *map)
+static struct publish_target *target_of(struct publish *p, struct span db, struct span table)
 {
 	struct publish_target *t;
-	size_t len = map->db.len + 1 + map->name.len;
+	size_t len = db.len + 1 + table.len;
 	char name[2 * 256 + 2];
 	if (len >= sizeof(name))
 		return NULL;
-	memcpy(name, map->db.p, map->db.len);
-	name[map->db.len] = 0;
-	memcpy(name + map->db.len + 1, map->name.p, map->name.len);
+	memcpy(name, db.p, db.len);
+	name[db.len] = 0;
+	memcpy(name + db.len + 1, table.p, table.len);
 	HASH_FIND(hh_name, p->by_name, name, len, t);
 	if (t)
 		return t;
@@ -190,7 +190,7 @@ static const struct table *shape_of(const struct publish_target *t)
 static int plan_open(struct publish *p, struct publish_target *t, struct err *err)
 {
 	const struct table *shape = shape_of(t);
-	if (!p->defaults)
+	if (!p->defaults || !shape->ncolumns)
 		return envelope_table_open(p->envelope, shape, &t->plan, err);
 	struct arena arena;
 	arena_init(&arena);
@@ -208,18 +208,17 @@ static int plan_open(struct publish *p, struct publish_target *t, struct err *er
 	return rc;
 }
 
-/* Everything a wanted table needs: definition, topic, rules, plan. */
+/* Everything a wanted table needs beside its definition: topic, rules, plan. */
 static int target_open(struct publish *p, struct publish_target *t, struct err *err)
 {
 	char topic[TASK_TOPIC_MAX + 1];
-	int rc = schema_resolve(p->schema, &t->described, &t->table, err);
-	if (rc == 0)
-		rc = task_topic(p->task, t->described.db, t->described.name, topic, err);
+	int rc = task_topic(p->task, t->map.db, t->map.name, topic, err);
 	if (rc == 0)
 		rc = pipe_topic(p->pipe, topic, &t->topic, err);
 	if (rc == 0)
 		rc = claim_topic(p, t, err);
-	if (rc == 0)
+	/* One that is only truncated may stand here without its columns. */
+	if (rc == 0 && t->table->ncolumns)
 		rc = rules_table_open(p->rules, t->table, &t->rules, err);
 	if (rc == 0)
 		rc = plan_open(p, t, err);
@@ -243,7 +242,7 @@ static int publish_table_map(struct publish *p, const struct stream *s, const st
 	struct table_map map;
 	arena_init(&scratch);
 	rc = table_map_parse(&s->format, e, &scratch, &map, err);
-	if (rc == 0 && !(t = target_of(p, &map)))
+	if (rc == 0 && !(t = target_of(p, map.db, map.name)))
 		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
 	arena_free(&scratch);
 	if (rc < 0)
@@ -260,6 +259,8 @@ static int publish_table_map(struct publish *p, const struct stream *s, const st
 	t->excluded = !task_matches(p->task, t->map.db, t->map.name);
 	t->table = &t->described;
 	if (!t->excluded)
+		rc = schema_resolve(p->schema, &t->described, &t->table, err);
+	if (rc == 0 && !t->excluded)
 		rc = target_open(p, t, err);
 	if (rc < 0)
 		return rc;
@@ -404,6 +405,66 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 		err_prefix(err, "table %.*s.%.*s", (int)t->map.db.len, t->map.db.p,
 			   (int)t->map.name.len, t->map.name.p);
 	return rc < 0 ? rc : 0;
+}
+
+/* ---------------------------------------------------------------- TRUNCATE */
+
+/*
+ * A table of which no row was met since its last DDL. The next TABLE_MAP describes it afresh:
+ * no id leads to this one.
+ */
+static int target_open_unmet(struct publish *p, struct publish_target *t, struct span db,
+			     struct err *err)
+{
+	t->map.db = (struct span){(const uint8_t *)t->name, db.len};
+	t->map.name = (struct span){(const uint8_t *)t->name + db.len + 1,
+				    t->name_len - db.len - 1};
+	t->described = (struct table){.db = t->map.db, .name = t->map.name};
+	t->table = &t->described;
+	t->excluded = false;
+	int rc = 0;
+	if (p->definition)
+		rc = p->definition(p->definition_ctx, t->map.db, t->map.name, &t->arena, &t->table,
+				   err);
+	if (rc == 0)
+		rc = target_open(p, t, err);
+	if (rc < 0)
+		target_clear(p, t);
+	return rc;
+}
+
+static int truncate_target(struct publish *p, const struct stream *s, const struct event *e,
+			   uint64_t pos, struct publish_target *t, struct err *err)
+{
+	struct row_event event;
+	describe_event(p, s, e, pos, &event);
+	event.has_thread = false; /* as Debezium: null */
+	int rc = put_group_once(p, s, err);
+	if (rc == 0)
+		rc = envelope_event_begin(p->envelope, t->plan, &event, err);
+	p->queue->topic = t->topic;
+	p->queue->timestamp = event.source_time;
+	p->queue->row = p->rows;
+	p->queue->crc = p->crc;
+	return rc < 0 ? rc : envelope_truncate(p->envelope, &p->queue->sink, err);
+}
+
+int publish_truncate(struct publish *p, const struct stream *s, const struct event *e,
+		     uint64_t pos, struct span db, struct span name, struct err *err)
+{
+	struct publish_target *t = target_of(p, db, name);
+	int rc = t ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
+	if (rc == 0 && !t->plan)
+		rc = target_open_unmet(p, t, db, err);
+	if (rc == 0)
+		rc = truncate_target(p, s, e, pos, t, err);
+	if (rc < 0 && rc != -ECANCELED) {
+		char where[sizeof(err->where)];
+		err_prefix(err, "TRUNCATE of %.*s.%.*s", (int)db.len, (const char *)db.p,
+			   (int)name.len, (const char *)name.p);
+		err_locate(err, "%s", stream_where(s, pos, where, sizeof(where)));
+	}
+	return rc;
 }
 
 /* ---------------------------------------------------------------- groups */

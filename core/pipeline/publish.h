@@ -35,6 +35,15 @@ struct publish {
 	int (*defaults)(void *ctx, struct table *t, struct arena *arena, struct err *err);
 	void *defaults_ctx;
 
+	/*
+	 * Where the format tells TRUNCATE: true. The definition that a table has at this place
+	 * of the stream; NULL: its message needs none.
+	 */
+	bool tells_truncate;
+	int (*definition)(void *ctx, struct span db, struct span name, struct arena *arena,
+			  const struct table **ret, struct err *err);
+	void *definition_ctx;
+
 	struct publish_target *by_name; /* hash: every table met, excluded ones too */
 	struct publish_target *by_id;   /* hash: those by their current table_id */
 	struct publish_topic *topics;   /* hash: by the pipe's number */
@@ -78,6 +87,13 @@ void publish_xid(struct publish *p, uint64_t xid);
 int publish_event(struct publish *p, const struct stream *s, enum step_kind kind,
 		  const struct event *e, uint64_t pos, bool undone,
 		  struct err *err) MR_MUST_CHECK;
+/*
+ * TRUNCATE of a wanted table, as a group of its own, which is open: the format's message. `e` is
+ * the statement's event.
+ */
+int publish_truncate(struct publish *p, const struct stream *s, const struct event *e,
+		     uint64_t pos, struct span db, struct span name,
+		     struct err *err) MR_MUST_CHECK;
 /* A message that is no row's: its bytes are copied. */
 struct publish_message {
 	uint32_t topic; /* of pipe_topic() */

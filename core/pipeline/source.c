@@ -125,6 +125,20 @@ static int charset_of(void *ctx, uint32_t collation, struct arena *arena, struct
 	return rc;
 }
 
+/* publish.definition */
+static int definition_of(void *ctx, struct span db, struct span name, struct arena *arena,
+			 const struct table **ret, struct err *err)
+{
+	struct catalog_table cat;
+	int rc = definition(ctx, db, name, SCHEMA_EXACT, arena, &cat, err);
+	if (rc == -ENOENT)
+		return err_set(err, rc, ERR_SCHEMA_MISSING, "its definition is not known any more");
+	if (rc == 0 && (rc = schema_table_now(&cat, arena, ret)) < 0)
+		return err_set(err, rc, rc == -ENOMEM ? ERR_MEMORY : ERR_SCHEMA_MISMATCH,
+			       "its definition cannot be read");
+	return rc;
+}
+
 /* publish.defaults */
 static int defaults_of(void *ctx, struct table *table, struct arena *arena, struct err *err)
 {
@@ -549,6 +563,9 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	t->publish.schema = t->schema;
 	t->publish.defaults = envelope_wants_defaults(&options) ? defaults_of : NULL;
 	t->publish.defaults_ctx = t;
+	t->publish.tells_truncate = envelope_tells_truncate(&options);
+	t->publish.definition = envelope_truncate_needs_columns(&options) ? definition_of : NULL;
+	t->publish.definition_ctx = t;
 	t->publish.envelope = t->envelope;
 	t->publish.pipe = t->pipe;
 	t->publish.queue = &t->queue;
