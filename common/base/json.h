@@ -1,10 +1,10 @@
 /*
  * json.h - writing JSON text into a struct buf: the hot path builds no tree.
  *
- * Parsing, and documents that are read as a whole, are jansson's. These functions
- * write single values; commas, braces and names are the caller's (as literals, for
- * speed). Text must be UTF-8: bytes that are not are replaced by U+FFFD and the
- * function says so, because JSON could not be parsed otherwise.
+ * Parsing, and documents that are read as a whole, are jansson's; json_text_is_object()
+ * only looks. These functions write single values; commas, braces and names are the
+ * caller's (as literals, for speed). Text must be UTF-8: bytes that are not are replaced
+ * by U+FFFD and the function says so, because JSON could not be parsed otherwise.
  */
 #ifndef MR_BASE_JSON_H
 #define MR_BASE_JSON_H
@@ -27,6 +27,9 @@ void json_put_base64(struct buf *b, const void *bytes, size_t len);
 void json_put_base64url(struct buf *b, const void *bytes, size_t len);
 /* Quoted lower-case hexadecimal digits. */
 void json_put_hex(struct buf *b, const void *bytes, size_t len);
+
+/* Is the text, from its first byte '{' to its last, one JSON object? At most 64 deep. */
+bool json_text_is_object(const void *text, size_t len);
 
 /* Decimal digits of v at p (20 bytes of room); returns how many. */
 unsigned dec_put_u64(uint8_t *p, uint64_t v);

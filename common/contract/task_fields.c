@@ -203,7 +203,8 @@ static const struct task_field options[] = {
 	 .fallback = "false", .meaning = "Maxwell's: the session that wrote the row."},
 	{"output_row_query", FIELD_SWITCH, AT(pipe.options.maxwell.row_query), OF_MAXWELL,
 	 .fallback = "false",
-	 .meaning = "Maxwell's: the statement, where the source logs it."},
+	 .meaning = "Maxwell's: the statement, where the source logs it. Only false is supported "
+		    "yet."},
 	{"output_primary_keys", FIELD_SWITCH, AT(pipe.options.maxwell.primary_keys), OF_MAXWELL,
 	 .fallback = "false", .meaning = "Maxwell's: the values of the primary key."},
 	{"output_primary_key_columns", FIELD_SWITCH, AT(pipe.options.maxwell.primary_key_columns),
@@ -227,7 +228,7 @@ static const struct task_field options[] = {
 	{"include.query", FIELD_BOOL, AT(pipe.options.include_query),
 	 OF_DEBEZIUM,
 	 .meaning = "Debezium's option of this name: source.query is the statement, where the "
-		    "source logs it."},
+		    "source logs it. Only false is supported yet."},
 	{"provide.transaction.metadata", FIELD_BOOL, AT(pipe.options.transactions),
 	 OF_DEBEZIUM,
 	 .meaning = "Debezium's option of this name: messages say of which transaction they are, "

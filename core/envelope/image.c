@@ -190,7 +190,7 @@ bool value_equal(const struct value *a, const struct value *b)
 	return a->len == b->len && (a->len == 0 || memcmp(a->p, b->p, a->len) == 0);
 }
 
-static const char *status_text(enum put_status status)
+static const char *status_text(const struct envelope *e, enum put_status status)
 {
 	switch (status) {
 	case PUT_BAD_LABEL:
@@ -205,7 +205,14 @@ static const char *status_text(enum put_status status)
 	case PUT_BAD_VECTOR:
 		return "its bytes are no vector";
 	case PUT_MISSING:
-		return "the row image does not have it (binlog_row_image is not FULL)";
+		if (e->options.compat != ENVELOPE_EXACT)
+			return "the row image does not have it (binlog_row_image is not FULL)";
+		if (e->event->flavor == FLAVOR_MARIADB)
+			return "the row image does not have it: binlog_row_image is not FULL, or "
+			       "it is a generated column, which MariaDB 11.8 leaves out of an "
+			       "UPDATE's; compat \"lossless\" leaves it out of messages too";
+		return "the row image does not have it: binlog_row_image is not FULL; compat "
+		       "\"lossless\" leaves it out of messages too";
 	case PUT_BAD_KIND:
 	case PUT_OK:
 		break;
@@ -223,5 +230,5 @@ int image_fail(const struct envelope *e, uint32_t index, enum put_status status,
 	return err_set_at(err, -EBADMSG, ERR_VALUE_INVALID, where,
 			  "column %.*s.%.*s.%.*s, row %" PRIu32 " of its event: %s", (int)t->db.len,
 			  (const char *)t->db.p, (int)t->name.len, (const char *)t->name.p,
-			  (int)name.len, (const char *)name.p, index, status_text(status));
+			  (int)name.len, (const char *)name.p, index, status_text(e, status));
 }

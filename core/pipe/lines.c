@@ -4,10 +4,10 @@
  *   VALUE\n                      by default; a tombstone is `null`
  *   KEY\tHEADERS\tVALUE\n        with_keys
  *
- * KEY      null for no key; else the key's bytes as they are when they begin with '{'
- *          and hold no control character, which is what JSON keys do; else the bytes as
- *          a JSON string. So the first character tells the three apart, and the field
- *          never holds a TAB or a newline.
+ * KEY      null for no key; else the key's bytes as they are when they are a JSON object
+ *          without a control character; else the bytes as a JSON string. So the first
+ *          character tells the three apart, and the field never holds a TAB or a newline.
+ *          (Debezium's header of a key with a date may be {"d":2026-11-22}: a string.)
  * HEADERS  a JSON object in the message's order, each value in the form of KEY; {} for
  *          none. A name may repeat, as Kafka allows.
  * VALUE    the value's bytes as they are. Formats that put a newline into a message
@@ -78,7 +78,7 @@ static int lines_error(struct lines *l, int rc, const char *what, struct err *er
 /* The form of KEY above. */
 static void put_field(struct buf *b, struct span s)
 {
-	bool plain = s.len > 0 && s.p[0] == '{';
+	bool plain = json_text_is_object(s.p, s.len);
 	for (size_t i = 0; plain && i < s.len; i++)
 		plain = s.p[i] >= 0x20;
 	if (plain)

@@ -460,8 +460,10 @@ int publish_truncate(struct publish *p, const struct stream *s, const struct eve
 		rc = truncate_target(p, s, e, pos, t, err);
 	if (rc < 0 && rc != -ECANCELED) {
 		char where[sizeof(err->where)];
-		err_prefix(err, "TRUNCATE of %.*s.%.*s", (int)db.len, (const char *)db.p,
-			   (int)name.len, (const char *)name.p);
+		err_prefix(err,
+			   "TRUNCATE of %.*s.%.*s, which pipe.options.skipped.operations \"t\" "
+			   "would leave out",
+			   (int)db.len, (const char *)db.p, (int)name.len, (const char *)name.p);
 		err_locate(err, "%s", stream_where(s, pos, where, sizeof(where)));
 	}
 	return rc;

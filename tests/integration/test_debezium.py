@@ -164,3 +164,121 @@ def test_partial_row_images(source, database, core):
     refused = core.run(document, state=core.folder / "exact")
     assert refused.status == 1
     assert f"column {table}.v" in refused.stderr and "binlog_row_image" in refused.stderr
+
+
+def messages_of(result):
+    """(table, op) of each message; a tombstone is None."""
+    values = [json.loads(line.split("\t")[2]) for line in result.lines]
+    return [value and (value.get("payload", value)["source"]["table"],
+                       value.get("payload", value)["op"]) for value in values]
+
+
+@pytest.mark.sanitize
+@pytest.mark.sources("mysql-5.7", "mysql-9.7", "mariadb-11.8")
+def test_truncate(source, database, core):
+    """Op t: of tables met and not met, with filters and rules, and in order with the rows."""
+    source.sql("CREATE TABLE met (id INT PRIMARY KEY, a INT);"
+               "CREATE TABLE unmet (id INT PRIMARY KEY, a INT NOT NULL);"
+               "CREATE TABLE other (id INT PRIMARY KEY);"
+               "CREATE TABLE temporary_one (id INT PRIMARY KEY)", database)
+    start = here(source)
+    source.sql("INSERT INTO met VALUES (1, 1); TRUNCATE TABLE met; INSERT INTO met VALUES (1, 2);"
+               "TRUNCATE unmet; TRUNCATE other; /* in a comment */ TRUNCATE `unmet`;"
+               "INSERT INTO unmet VALUES (1, 1);"
+               "CREATE TEMPORARY TABLE temporary_one (id INT); TRUNCATE temporary_one;"
+               "DROP TEMPORARY TABLE temporary_one", database)
+    want = [("met", "c"), ("met", "t"), ("met", "c"), ("unmet", "t"), ("unmet", "t"),
+            ("unmet", "c")]
+    document = task_document(
+        source, include=f"{database}.*", start=start,
+        pipe={"type": "stdout", "options": {"skipped.operations": "none"}})
+    document["tables"] |= {
+        "exclude": [f"{database}.other"],
+        "rows": [{"match": "*.unmet", "where": "a > 0"}],
+        "columns": [{"match": "*.unmet.a", "action": "null"}, {"match": "*.met.a",
+                                                               "action": "drop"}]}
+    result = core.run(document, with_keys=True).ok()
+    assert messages_of(result) == want
+    lines = [line.split("\t") for line in result.lines]
+    assert lines[1][:2] == ["null", "{}"]
+    told = json.loads(lines[1][2])
+    assert (told["before"], told["after"]) == (None, None)
+    assert told["source"]["db"] == database and told["source"]["pos"] > 4
+    # Its key keeps it in the partition of the rows, where that can be.
+    document["pipe"]["key"] = "table"
+    result = core.run(document, with_keys=True, state=core.folder / "keyed").ok()
+    assert messages_of(result) == want
+    assert {line.split("\t")[0] for line in result.lines[:3]} == \
+        {f'{{"db":"{database}","table":"met"}}'}
+    # MariaDB's connector has it in a transaction of its own, MySQL's in none.
+    document["pipe"] = {"type": "stdout", "delivery": "at_least_once", "options": {
+        "skipped.operations": "none", "provide.transaction.metadata": True}}
+    result = core.run(document, state=core.folder / "transactions").ok()
+    values = [json.loads(line) for line in result.lines]
+    around = [values[at - 1:at + 2] for at, each in enumerate(values) if each.get("op") == "t"]
+    assert len(around) == 3
+    for begin, told, end in around:
+        if source.flavor == "mysql":
+            assert told["transaction"] is None
+            continue
+        group = {"id": begin["id"], "total_order": 1, "data_collection_order": 1}
+        assert told["transaction"] == group and begin["status"] == "BEGIN"
+        assert (end["status"], end["id"], end["event_count"]) == ("END", begin["id"], 1)
+    # As Debezium's default: not told.
+    document["pipe"] = {"type": "stdout", "delivery": "at_least_once"}
+    result = core.run(document, with_keys=True, state=core.folder / "skipped").ok()
+    assert messages_of(result) == [each for each in want if each[1] == "c"]
+
+
+@pytest.mark.sources("mysql-8.0", "mariadb-10.11")
+def test_truncate_with_schemas(source, database, core):
+    """Its schema is the table's of that time, of which no row was met; else the task stops."""
+    source.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT)", database)
+    start = here(source)
+    options = {"skipped.operations": "none", "value.converter.schemas.enable": True}
+    document = task_document(source, include=f"{database}.t", start=start,
+                             pipe={"type": "stdout", "options": options})
+    source.sql("TRUNCATE t; INSERT INTO t VALUES (1, 1)", database)
+    result = core.run(document, with_keys=True).ok()
+    assert messages_of(result) == [("t", "t"), ("t", "c")]
+    truncated, created = (json.loads(line.split("\t")[2])["schema"] for line in result.lines)
+    assert truncated == created and truncated["fields"][0]["field"] == "before"
+    source.sql("DROP TABLE t", database)
+    result = core.run(document, with_keys=True, state=core.folder / "late")
+    assert result.status == 1
+    assert f'TRUNCATE of {database}.t, which pipe.options.skipped.operations "t" would leave out' \
+        in result.stderr
+    assert "the definition" in result.stderr and "is not known" in result.stderr
+
+
+@pytest.mark.sources("mysql-9.7", "mariadb-11.8")
+@pytest.mark.parametrize("form", ["maxwell", "canal"])
+def test_truncate_is_a_schema_change(source, database, core, form):
+    """Formats without a message for it: the topic of schema changes tells it."""
+    start = here(source)
+    source.sql("CREATE TABLE t (id INT PRIMARY KEY); TRUNCATE TABLE t", database)
+    document = task_document(source, include=f"{database}.t", start=start, pipe={
+        "type": "stdout", "format": form, "topics": {"schema_changes": "{task}.ddl"}})
+    result = core.run(document).ok()
+    told = [json.loads(line) for line in result.lines]
+    assert [each["ddl"] for each in told][-1] == "TRUNCATE TABLE t"
+    assert told[-1]["tableChanges"] == [] and told[-1]["source"]["table"] == "t"
+
+
+@pytest.mark.sources("mariadb-11.8")
+def test_generated_columns_that_are_not_logged(source, database, core):
+    """MariaDB 11.8 leaves them out of UPDATEs: Debezium stops there, and so does exact."""
+    start = here(source)
+    source.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT, s INT AS (a + 1) STORED);"
+               "INSERT INTO t (id, a) VALUES (1, 1); UPDATE t SET a = 2; DELETE FROM t", database)
+    document = task_document(source, include=f"{database}.t", start=start)
+    lines = [json.loads(line) for line in core.run(document).ok().lines]
+    assert [(value and (value["op"], value["before"], value["after"])) for value in lines] == [
+        ("c", None, {"id": 1, "a": 1, "s": 2}),
+        ("u", {"id": 1, "a": 1}, {"id": 1, "a": 2}),
+        ("d", {"id": 1, "a": 2}, None), None]
+    document["pipe"]["options"] = {"compat": "exact"}
+    refused = core.run(document, state=core.folder / "exact")
+    assert refused.status == 1 and len(refused.lines) == 1
+    assert f"column {database}.t.s" in refused.stderr
+    assert "generated column, which MariaDB 11.8 leaves out" in refused.stderr

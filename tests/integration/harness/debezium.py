@@ -71,9 +71,13 @@ def ours(lines, schemas_on: bool) -> list[dict]:
     names, messages = {}, []
     for line in lines:
         key, headers, value = line.split("\t")
-        # Their text as it is, which need not be JSON: {"d":2026-11-22}.
+        # Their text as it is; what is no JSON, {"d":2026-11-22}, is a string.
+        json.loads(headers)
         header = HEADER.fullmatch(headers)
-        each = {"headers": {header[1]: header[2]} if header else {}}
+        each = {"headers": {}}
+        if header:
+            text = header[2]
+            each["headers"][header[1]] = json.loads(text) if text.startswith('"') else text
         for part, text in (("key", key), ("value", value)):
             text = None if text == "null" else text
             each[f"{part}_schema"], each[part] = split(text) if schemas_on else (None, text)

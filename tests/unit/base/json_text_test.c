@@ -375,6 +375,37 @@ static void buffers_of_every_size(void **state)
 	}
 }
 
+static void objects(void **state)
+{
+	(void)state;
+	static const char *const good[] = {
+	    "{}", "{ }", "{\"a\":1}", "{\"a\":[],\"b\":{\"c\":[1,-2.5e+3,0,\"x\"]}}",
+	    "{\"\\u00e9\\n\" : null , \"t\":true,\"f\":false}", "{\"a\":1E-8}"};
+	static const char *const bad[] = {
+	    "", "{", "}", "[]", "1", "{}x", " {}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}",
+	    "{\"d\":2026-11-22}", "{\"a\":01}", "{\"a\":.5}", "{\"a\":1.}", "{\"a\":1e}",
+	    "{\"a\":-}", "{\"a\":tru}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"}",
+	    "{a:1}", "{\"a\":13:37:03.000Z}", "{\"a\":[1,]}", "{\"a\":[1}", "{\"a\":\"\t\"}"};
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(json_text_is_object(good[i], strlen(good[i])));
+		/* Every part of it is none; nothing behind its end is read. */
+		for (size_t len = 0; len < strlen(good[i]); len++) {
+			char *part = malloc(len + 1);
+			assert_non_null(part);
+			memcpy(part, good[i], len);
+			assert_false(json_text_is_object(part, len));
+			free(part);
+		}
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (json_text_is_object(bad[i], strlen(bad[i])))
+			fail_msg("%s", bad[i]);
+	char deep[200];
+	memset(deep, '[', sizeof(deep));
+	memcpy(deep, "{\"a\":", 5);
+	assert_false(json_text_is_object(deep, sizeof(deep)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +418,7 @@ int main(void)
 	    cmocka_unit_test(base64_and_hex),
 	    cmocka_unit_test(base64_alphabet),
 	    cmocka_unit_test(buffers_of_every_size),
+	    cmocka_unit_test(objects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

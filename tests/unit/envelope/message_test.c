@@ -306,6 +306,41 @@ static void snapshot_rows(void **state)
 	close_fixture(&f);
 }
 
+/* No key but one that is the table's; a definition without columns is enough. */
+static void truncate(void **state)
+{
+	(void)state;
+	static const struct envelope_options keyed = {.name = "p", .key = ENVELOPE_KEY_TABLE};
+	static const struct envelope_options columns = {
+	    .name = "p", .key = ENVELOPE_KEY_COLUMNS, .key_columns = "no_such"};
+	static const struct envelope_options skipped = {.skip_truncate = true};
+	static const struct envelope_options maxwell = {.format = ENVELOPE_MAXWELL};
+	assert_true(envelope_tells_truncate(&keyed));
+	assert_false(envelope_tells_truncate(&skipped));
+	assert_false(envelope_tells_truncate(&maxwell));
+	struct fixture f;
+	open_fixture(&f, &keyed);
+	assert_int_equal(envelope_truncate(f.e, &f.sink.sink, &f.err), 0);
+	assert_key(&f.sink.messages[0], "{\"db\":\"d\",\"table\":\"t\"}");
+	assert_value(&f.sink.messages[0],
+		     "{\"before\":null,\"after\":null," SOURCE "0" REST("t"));
+	assert_int_equal(f.sink.messages[0].flags, 0);
+	close_fixture(&f);
+
+	memset(&f, 0, sizeof(f));
+	f.table = table_of(f.columns, 0, &f.key, 0);
+	f.event = sample_event;
+	collector_init(&f.sink);
+	assert_int_equal(envelope_open(&columns, &f.e, &f.err), 0);
+	assert_int_equal(envelope_table_open(f.e, &f.table, &f.t, &f.err), 0);
+	assert_int_equal(envelope_event_begin(f.e, f.t, &f.event, &f.err), 0);
+	assert_int_equal(envelope_truncate(f.e, &f.sink.sink, &f.err), 0);
+	assert_key(&f.sink.messages[0], NULL);
+	assert_value(&f.sink.messages[0],
+		     "{\"before\":null,\"after\":null," SOURCE "0" REST("t"));
+	close_fixture(&f);
+}
+
 /* What the messages of one event share must not be what those of the last one did. */
 static void events_follow_each_other(void **state)
 {
@@ -437,6 +472,7 @@ int main(void)
 	    cmocka_unit_test(times_of_the_source),
 	    cmocka_unit_test(query_when_included),
 	    cmocka_unit_test(snapshot_rows),
+	    cmocka_unit_test(truncate),
 	    cmocka_unit_test(events_follow_each_other),
 	    cmocka_unit_test(rows_that_do_not_fit_are_refused),
 	    cmocka_unit_test(a_failing_sink_gets_no_half_message),

@@ -161,6 +161,9 @@ static void keys_and_headers_are_unambiguous(void **state)
 	assert_int_equal(env_put(e, env_text(e, 0, "shop\titem\n", "{}")), 0);
 	assert_int_equal(env_put(e, env_text(e, 0, "{\ttab", "{}")), 0);
 	assert_int_equal(env_put(e, env_text(e, 0, "7", "two\nlines")), 0);
+	/* Debezium's header of a key with a DATE, in time.precision.mode connect. */
+	const char *const no_json[] = {"h", "{\"d\":2026-11-22}", "i", "{\"id\":1", NULL};
+	assert_int_equal(env_put(e, env_record(e, 0, "{\"d\":1}x", no_json, "{}", 2)), 0);
 	assert_int_equal(pipe_flush(e->pipe, 1000, &e->err), 0);
 	assert_string_equal(read_file(),
 			    "{\"id\":1}\t{\"__debezium.newkey\":{\"id\":2},"
@@ -170,7 +173,9 @@ static void keys_and_headers_are_unambiguous(void **state)
 			    "\"\"\t{}\tnull\n"
 			    "\"shop\\titem\\n\"\t{}\t{}\n"
 			    "\"{\\ttab\"\t{}\t{}\n"
-			    "\"7\"\t{}\t\"two\\nlines\"\n");
+			    "\"7\"\t{}\t\"two\\nlines\"\n"
+			    "\"{\\\"d\\\":1}x\"\t{\"h\":\"{\\\"d\\\":2026-11-22}\","
+			    "\"i\":\"{\\\"id\\\":1\"}\t{}\n");
 	env_close(e);
 }
 
