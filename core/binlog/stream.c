@@ -216,6 +216,15 @@ static int feed_format(struct stream *s, struct step *step, struct err *err)
 }
 
 /* ROTATE: 8 bytes position, then the name of the file. */
+/* A binlog's name has no folder; it is logged and saved. */
+static bool is_file_name(const uint8_t *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (name[i] < ' ' || name[i] == 0x7f || name[i] == '/' || name[i] == '\\')
+			return false;
+	return true;
+}
+
 static int feed_rotate(struct stream *s, struct step *step, struct err *err)
 {
 	const struct event *e = &step->event;
@@ -224,6 +233,8 @@ static int feed_rotate(struct stream *s, struct step *step, struct err *err)
 	size_t len = strnlen((const char *)c.p, cursor_left(&c));
 	if (c.failed || len == 0 || len >= sizeof(s->at.file))
 		return stream_corrupt(err, e, "no file name of a usable length");
+	if (!is_file_name(c.p, len))
+		return stream_corrupt(err, e, "what is no file name");
 	step->artificial = event_is_artificial(e);
 	if (s->in_group && !step->artificial)
 		return stream_corrupt(err, e, "the file ends inside a transaction");

@@ -119,6 +119,24 @@ static void incident(void **state)
 	feed_close(&f);
 }
 
+/* A name that would lead out of a folder, or break a line of the log. */
+static void rotate_to_no_file(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"/../x", "a\nb.000001", "..\\x", "\177"};
+	for (size_t i = 0; i < 4; i++) {
+		struct feed f = feed_open("mysql-8.0", "middle");
+		char text[8 + 32] = {4};
+		size_t len = 8 + strlen(names[i]);
+		memcpy(text + 8, names[i], strlen(names[i]));
+		feed_until(&f, STEP_COMMIT);
+		uint32_t pos = (uint32_t)(f.stream.at.pos + EVENT_HEADER_LEN + len + EVENT_CRC_LEN);
+		assert_int_equal(feed_made(&f, EVENT_ROTATE, 0, pos, text, len), -EBADMSG);
+		assert_ptr_equal(f.err.kind, ERR_EVENT_CORRUPT);
+		feed_close(&f);
+	}
+}
+
 /* An event of a type that may carry rows never passes, one that may be ignored does. */
 static void other_types(void **state)
 {
@@ -306,6 +324,7 @@ int main(void)
 		cmocka_unit_test(behind_xa_prepare),
 		cmocka_unit_test(bad_xids),
 		cmocka_unit_test(incident),
+		cmocka_unit_test(rotate_to_no_file),
 		cmocka_unit_test(other_types),
 		cmocka_unit_test(outside_groups),
 		cmocka_unit_test(torn_group),
