@@ -32,6 +32,7 @@ struct canal_table {
 	bool *in_key;
 	uint32_t *varying; /* columns whose sqlType depends on the value */
 	uint32_t nvarying;
+	struct value *merged; /* lossless: of one update, by the columns' indexes */
 };
 
 /*
@@ -160,7 +161,6 @@ static int table_open(struct envelope *e, const struct table *table, struct enve
 {
 	struct canal_table *k = arena_zalloc(&t->arena, sizeof(*k));
 	size_t n = t->ncolumns + 1;
-	(void)e;
 	t->own = k;
 	if (!k)
 		return no_memory(t, err);
@@ -168,7 +168,10 @@ static int table_open(struct envelope *e, const struct table *table, struct enve
 	k->text = arena_zalloc(&t->arena, n * sizeof(*k->text));
 	k->in_key = arena_zalloc(&t->arena, n * sizeof(*k->in_key));
 	k->varying = arena_zalloc(&t->arena, n * sizeof(*k->varying));
-	if (!k->types || !k->text || !k->in_key || !k->varying)
+	if (e->options.compat != ENVELOPE_EXACT)
+		k->merged = arena_zalloc(&t->arena, (table->ncolumns + 1) * sizeof(*k->merged));
+	if (!k->types || !k->text || !k->in_key || !k->varying ||
+	    (!k->merged && e->options.compat != ENVELOPE_EXACT))
 		return no_memory(t, err);
 	for (uint32_t i = 0; i < t->ncolumns; i++) {
 		for (uint32_t p = 0; p < table->nkey; p++)
@@ -296,6 +299,20 @@ static bool has_all(const struct envelope_table *t, const struct value *values)
 	return true;
 }
 
+/*
+ * The row that an update made: what the image after it lacks (MINIMAL, FULL_NODUP) it has in
+ * common with the one before. Canal leaves it out, and the key with it.
+ */
+static const struct value *merge(const struct envelope_table *t, const struct row *row)
+{
+	const struct canal_table *k = t->own;
+	for (const struct plan_column *c = t->columns, *end = c + t->ncolumns; c < end; c++) {
+		const struct value *is = &row->after[c->index], *was = &row->before[c->index];
+		k->merged[c->index] = value_is_absent(is) && !value_is_absent(was) ? *was : *is;
+	}
+	return k->merged;
+}
+
 static enum put_status put_value_of(struct buf *b, const struct envelope *e, const struct row *row,
 				    const struct plan_column **ret_at)
 {
@@ -308,6 +325,10 @@ static enum put_status put_value_of(struct buf *b, const struct envelope *e, con
 	const struct canal_table *own = t->own;
 	const struct value *values = row->after ? row->after : row->before;
 	bool whole = has_all(t, values);
+	if (!whole && own->merged && row->op == ROW_UPDATE) {
+		values = merge(t, row);
+		whole = has_all(t, values);
+	}
 	buf_lit(b, "{\"data\":[");
 	enum put_status status = image_put(b, t, values, ret_at);
 	if (status != PUT_OK)

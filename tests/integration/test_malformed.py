@@ -32,7 +32,7 @@ STOPS = ("event_corrupt", "event_unsupported", "event_incident", "event_statemen
 
 @dataclasses.dataclass
 class Damage:
-    """What to do to the `nth` event of some types of a dump: bytes without their CRC -> the same."""
+    """What to do to the `nth` event of some types of a dump: bytes without CRC -> the same."""
 
     name: str
     types: tuple[int, ...]

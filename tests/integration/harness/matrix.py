@@ -6,6 +6,7 @@ SELECT shows it, and be so at every checkpoint in between.
 
 import contextlib
 import random
+import re
 
 from .matrix_forms import DIALECTS, merged
 from .matrix_replay import Replay
@@ -67,7 +68,7 @@ class Follower:
     @staticmethod
     def _is_mark(line: str, mark: int) -> bool:
         key, _, value = line.split("\t", 2)
-        return f'"id":{mark}}}' in key + value and '"marks"' in value
+        return '"marks"' in value and re.search(rf'"id":"?{mark}"?}}', key + value) is not None
 
     def end(self) -> list[str]:
         """Stop it; all that it wrote."""

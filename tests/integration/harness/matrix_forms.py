@@ -11,6 +11,7 @@ dialect's messages: keys, tombstones, headers, the order of columns.
 
 import base64
 import dataclasses
+import decimal
 import re
 
 from .values import PLACEHOLDER, Mode, Real, decode, even_json, expect, parse_message
@@ -191,6 +192,81 @@ class Maxwell:
         return decode(column, form, _PLAIN)
 
 
+class Canal:
+    """pipe.format: canal, flat messages."""
+
+    name = "canal"
+    ordered = False
+
+    def __init__(self, _, exact: bool):
+        self._exact = exact
+        self.options = {"compat": "exact"} if exact else {}
+
+    @staticmethod
+    def normal(line: str) -> str:
+        """A line less what differs when it is written a second time."""
+        return re.sub(r'","ts":\d+,"type":', '","type":', line)
+
+    @staticmethod
+    def changes(lines: list[str]):
+        """The changes, in their order."""
+        for line in lines:
+            key, _, value = line.split("\t", 2)
+            message = parse_message(value)
+            (data,), old = message["data"], message["old"]
+            kind = message["type"]
+            assert (old is not None) == (kind == "UPDATE"), value
+            before = {"INSERT": None, "DELETE": data}.get(kind, old and old[0])
+            yield Change(message["table"], before, data if kind != "DELETE" else None,
+                         parse_message(key), value, delta=kind == "UPDATE")
+
+    key_faults = staticmethod(Debezium.key_faults)
+
+    def expect(self, column, text):
+        """What a message must say of a value."""
+        if text is None:
+            return None
+        match column.kind:
+            case "label":
+                return _number_of(column, bytes.fromhex(text).decode())
+            case "text" if self._exact and max(bytes.fromhex(text), default=0) >= 0x80:
+                return Lost()  # of every character set but UTF-8
+            case "decimal" if self._exact:
+                return decimal.Decimal(text)
+            case "decimal" | "date" | "datetime" | "time" | "timestamp":
+                return text
+            case "bytes" if self._exact and column.base in ("binary", "char"):
+                return bytes.fromhex(text).rstrip(b"\0")
+        return expect(column, text, _PLAIN)
+
+    def decode(self, column, form):
+        """What it says: a string, always."""
+        if form is None:
+            return None
+        assert isinstance(form, str) and not isinstance(form, Real), f"{form!r} is no string"
+        match column.kind:
+            case "int" | "bit" | "year" | "label":
+                return int(form)
+            case "decimal" if self._exact:
+                return decimal.Decimal(form)
+            case "float" | "double":
+                return decode(column, Real(form), _PLAIN)
+            case "bytes":
+                return form.encode("latin-1")
+            case "json":
+                return even_json(form)
+        return form
+
+
+def _number_of(column, text: str) -> int:
+    """An ENUM's number or a SET's bits, out of the labels that the column's SQL has."""
+    inner = re.match(r"\w+\(('(?:[^']|'')*'(?:,'(?:[^']|'')*')*)\)", column.sql).group(1)
+    labels = [label.replace("''", "'") for label in re.findall(r"'((?:[^']|'')*)'", inner)]
+    if column.base == "enum":
+        return labels.index(text) + 1 if text else 0
+    return sum(1 << labels.index(label) for label in text.split(",")) if text else 0
+
+
 _PLAIN = Mode(decimal="string", bigint="long", binary="base64")
 
 
@@ -208,7 +284,7 @@ def _evened(value):
     return even_json(value) if isinstance(value, Real) else (type(value), value)
 
 
-DIALECTS = {"debezium": Debezium, "maxwell": Maxwell}
+DIALECTS = {"debezium": Debezium, "maxwell": Maxwell, "canal": Canal}
 
 
 def merged(dialect, first: list[str], second: list[str]) -> list[str]:

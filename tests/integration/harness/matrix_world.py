@@ -228,6 +228,8 @@ class World:
     def _define(self, session, free) -> None:
         """Change definitions, and most times then the rows, which makes all values known."""
         for definition in self._definitions.statements(self.tables, free):
+            if self.combination.metadata != "FULL" and not definition.sql.isascii():
+                session = self._own  # others' text is not read where definitions are followed
             if definition.early:
                 self._defined(definition.effects)
             done = self._run(session, definition.sql, {1054})  # of a generated column
