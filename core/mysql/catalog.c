@@ -324,14 +324,25 @@ static int not_there(struct source *s, struct span db, struct span table, struct
 		       query_quote_account(account, who, sizeof(who)));
 }
 
-static int load(struct source *s, struct span db, struct span table, struct arena *arena,
-		struct catalog_table *ret, struct err *err)
+/* MySQL can conceal the primary keys that it has generated, which are columns as others. */
+static int conceal_nothing(struct source *s, const struct server_info *info, struct err *err)
+{
+	if (info->flavor != FLAVOR_MYSQL || info->version < 80030)
+		return 0;
+	return query_exec(s, err,
+			  "SET SESSION show_gipk_in_create_table_and_information_schema=ON");
+}
+
+static int load(struct source *s, const struct server_info *info, struct span db,
+		struct span table, struct arena *arena, struct catalog_table *ret, struct err *err)
 {
 	bool ok = true;
 	struct catalog_table t = {.db = keep(arena, db, &ok), .name = keep(arena, table, &ok)};
 	if (!ok)
 		return no_memory(err);
-	int rc = load_columns(s, arena, &t, err);
+	int rc = conceal_nothing(s, info, err);
+	if (rc == 0)
+		rc = load_columns(s, arena, &t, err);
 	if (rc)
 		return rc;
 	if (!t.ncolumns)
@@ -354,14 +365,13 @@ static int load(struct source *s, struct span db, struct span table, struct aren
 int catalog_load(struct source *s, const struct server_info *info, struct span db,
 		 struct span table, struct arena *arena, struct catalog_table *ret, struct err *err)
 {
-	(void)info;
 	struct err why = {0};
-	int rc = load(s, db, table, arena, ret, &why);
+	int rc = load(s, info, db, table, arena, ret, &why);
 	/* The connection rests between tables: the server may have ended it. Once more. */
 	if (rc && why.kind == ERR_SOURCE_LOST && rc != -EINTR) {
 		rc = source_connect(s, &why);
 		if (!rc)
-			rc = load(s, db, table, arena, ret, &why);
+			rc = load(s, info, db, table, arena, ret, &why);
 	}
 	if (rc && err)
 		*err = why;

@@ -96,6 +96,40 @@ def test_a_generated_invisible_primary_key(table, metadata):
     assert key == {"my_row_id": 1} and message["after"] == {"my_row_id": 1, "a": 5, "v": 6}
 
 
+@pytest.mark.sources("mysql-9.7")
+@both
+def test_a_primary_key_that_the_server_conceals(pool, source_name, table, metadata):
+    """information_schema may be told to hide a generated key: it is in the rows all the same."""
+    server = values_server(pool, source_name)
+    concealed = "show_gipk_in_create_table_and_information_schema"
+    server.sql(f"SET GLOBAL {concealed} = OFF")
+    try:
+        ((key, message),) = table([
+            "SET sql_generate_invisible_primary_key = ON", "CREATE TABLE t (a INT, v JSON)",
+            "INSERT INTO t (a, v) VALUES (5, '[6]')"], metadata=metadata)
+    finally:
+        server.sql(f"SET GLOBAL {concealed} = ON")
+    assert key == {"my_row_id": 1} and message["after"] == {"my_row_id": 1, "a": 5, "v": "[6]"}
+
+
+@pytest.mark.sources(*ALL)
+@both
+def test_a_change_of_a_key_of_many_columns(table, metadata):
+    """One of sixteen columns changes: the old key is deleted, the new one created."""
+    names = [f"k{n}" for n in range(16)]
+    found = table([
+        f"CREATE TABLE t (v INT, {', '.join(f'{name} INT NOT NULL' for name in names)}, "
+        f"PRIMARY KEY ({', '.join(reversed(names))}))",
+        f"INSERT INTO t VALUES (1, {', '.join(map(str, range(16)))})", "UPDATE t SET v = 2",
+        "UPDATE t SET k7 = -7"], metadata=metadata)
+    old = {name: int(name[1:]) for name in reversed(names)}
+    new = old | {"k7": -7}
+    assert [(message["op"], key) for key, message in found] == [
+        ("c", old), ("u", old), ("d", old), ("c", new)]
+    assert [list(key) for key, _ in found] == [list(old)] * 4
+    assert found[2][1]["before"] == {"v": 2} | old and found[3][1]["after"] == {"v": 2} | new
+
+
 @pytest.mark.sources("mysql-8.0", "mysql-9.7")
 @both
 def test_a_functional_index(table, metadata):

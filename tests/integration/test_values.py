@@ -8,6 +8,9 @@ forms and what stops a task, test_values_random.py random changes.
 import base64
 import datetime
 import hashlib
+import json
+import re
+import struct
 
 import pytest
 
@@ -15,9 +18,11 @@ from harness.tasks import here, task_document
 from harness.values import PLACEHOLDER, Mode, parse_message
 from harness.values_corpus import check, corpus, run_sql, session, set_session, values_server
 
+ALL = ("mariadb-10.11", "mariadb-11.8", "mysql-5.7", "mysql-8.0", "mysql-9.7")
+
 
 @pytest.mark.sanitize
-@pytest.mark.sources("mariadb-10.11", "mariadb-11.8", "mysql-5.7", "mysql-8.0", "mysql-9.7")
+@pytest.mark.sources(*ALL)
 @pytest.mark.parametrize("metadata", ["FULL", "default"])
 def test_every_value(pool, source_name, metadata, core):
     """Insert, update and delete of every type; names, signs and labels from either place."""
@@ -95,31 +100,122 @@ def test_keys(pool, source_name, metadata, core):
     assert seen == {(name, op) for name in names for op in "cud"}
 
 
-@pytest.mark.parametrize("zone", ["-11:00", "+05:45", "SYSTEM"])
-def test_timestamps_are_moments(pool, source_name, zone, core, new_database):
-    """A TIMESTAMP is the moment that UNIX_TIMESTAMP() says, whatever zone it was written in."""
+BERLIN = """
+    INSERT INTO mysql.time_zone VALUES (9001, 'N');
+    INSERT INTO mysql.time_zone_name VALUES ('Berlin', 9001);
+    INSERT INTO mysql.time_zone_transition_type VALUES (9001, 0, 3600, 0, 'CET'),
+      (9001, 1, 7200, 1, 'CEST');
+    INSERT INTO mysql.time_zone_transition VALUES (9001, UNIX_TIMESTAMP('2026-03-29 01:00:00'), 1),
+      (9001, UNIX_TIMESTAMP('2026-10-25 01:00:00'), 0)"""
+# A night without half past two, and one with two of them.
+EDGES = ["2026-03-29 01:59:59.999999", "2026-03-29 03:00:00.000000", "2026-10-25 02:30:00.123456",
+         "2026-10-25 03:00:00.000000"]
+BOTH_HALVES = [1792888200, 1792891800]
+
+
+def knows_berlin(server) -> None:
+    """Servers come without named zones: this one gets the year 2026 of one."""
+    if server.sql("SELECT CONVERT_TZ('2026-01-01', 'Berlin', '+00:00')") == [[None]]:
+        server.sql("SET time_zone = '+00:00', sql_log_bin = 0;" + BERLIN)
+
+
+@pytest.mark.sources(*ALL)
+def test_timestamps_are_moments(pool, source_name, core, new_database):
+    """A TIMESTAMP is the moment that UNIX_TIMESTAMP() says, whatever the zones of the session that
+    wrote it, of the server and of mr-core; a DATETIME is what was written."""
     server = values_server(pool, source_name)
+    knows_berlin(server)
     database = new_database(server)
     start = here(server)
-    connection = session(server, database, f"SET time_zone = '{zone}'")
-    run_sql(connection, "CREATE TABLE t (id INT PRIMARY KEY, ts TIMESTAMP(6) NULL, "
+    connection = session(server, database, "SET time_zone = 'SYSTEM'")
+    run_sql(connection, "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, ts TIMESTAMP(6) NULL, "
                         "now TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP(3), dt DATETIME(6))")
-    run_sql(connection, "INSERT INTO t (id, ts, dt) VALUES "
-                        "(1, '2026-03-29 02:30:00.123456', '2026-03-29 02:30:00.123456'), "
-                        "(2, '1970-01-02 20:00:00', '1970-01-02 20:00:00')")
+    written = EDGES + ["1970-01-02 20:00:00.000000", "2038-01-18 03:14:07.999999"]
+    zones = ["-11:00", "+05:45", "SYSTEM", "Berlin"]
+    for zone in zones:
+        set_session(connection, f"SET time_zone = '{zone}'")
+        run_sql(connection, "INSERT INTO t (ts, dt) VALUES " +
+                ", ".join(f"('{text}', '{text}')" for text in written))
+    set_session(connection, "SET time_zone = '+00:00'")
+    for moment in BOTH_HALVES:
+        run_sql(connection, f"INSERT INTO t (ts) VALUES (FROM_UNIXTIME({moment}))")
     shown = run_sql(connection, "SELECT UNIX_TIMESTAMP(ts), UNIX_TIMESTAMP(now), dt FROM t "
                                 "ORDER BY id")
+    set_session(connection, "SET time_zone = 'Berlin'")
+    halves = run_sql(connection, "SELECT CAST(ts AS CHAR) FROM t ORDER BY id DESC LIMIT 2")
     connection.close()
+    assert halves == (("2026-10-25 02:30:00.000000",),) * 2, "an hour that is there twice"
     document = task_document(server, include=f"{database}.t", start=start,
                              pipe={"type": "stdout", "options": {"time.precision.mode": "isostring"}})
-    found = [message["after"] for message in core.run(document).ok().messages]
+    (before,), = server.sql("SELECT @@global.time_zone")
+    server.sql("SET GLOBAL time_zone = '-07:30'")
+    try:
+        result = core.run(document, env={"TZ": "Asia/Kathmandu"}).ok()
+    finally:
+        server.sql(f"SET GLOBAL time_zone = '{before}'")
+    found = [message["after"] for message in result.messages]
 
-    def moment(form):
+    def moment_of(form):
         return datetime.datetime.fromisoformat(form).timestamp()
-    assert [(moment(row["ts"]), moment(row["now"])) for row in found] == \
+    assert [(moment_of(row["ts"]), moment_of(row["now"])) for row in found] == \
         [(float(ts), float(now)) for ts, now, _ in shown]
-    # A DATETIME has no zone: it is what was written.
-    assert [row["dt"] for row in found] == ["2026-03-29T02:30:00.123456Z", "1970-01-02T20:00:00Z"]
+    assert [row["dt"] for row in found] == [
+        text.replace(" ", "T").replace(".000000", "") + "Z" for text in written * len(zones)] + \
+        [None] * 2
+
+
+@pytest.mark.sources(*ALL)
+@pytest.mark.parametrize("dialect", ["maxwell", "canal"])
+def test_other_dialects(pool, source_name, dialect, core):
+    """What is not text or number in any dialect: the server reads Maxwell's geometries back as the
+    bytes that it had; Canal's are these bytes."""
+    values = corpus(pool, source_name, "default")
+    names = [name for name in ("geometries", "vectors", "maria") if name in values.tables]
+    document = task_document(
+        values.server, include=[f"{values.database}.{name}" for name in names],
+        start=values.start, pipe={"type": "stdout", "format": dialect})
+    asked = []
+    for message in core.run(document, until=values.until).ok().messages:
+        if message["type"].lower() != "insert":
+            continue
+        table = values.tables[message["table"]]
+        row = message["data"] if dialect == "maxwell" else message["data"][0]
+        texts = values.inserted[table.name][int(row["id"])]
+        for column, text in zip(table.columns, texts):
+            form = row[column.name]
+            if text is None:
+                assert form is None
+            elif column.kind == "geometry" and dialect == "maxwell":
+                asked.append((form, text))
+            elif column.kind == "geometry":
+                assert form.encode("latin-1").hex().upper() == text
+            elif column.kind == "vector":
+                assert [struct.pack("<f", float(each)) for each in parse_json(form)] == \
+                    [bytes.fromhex(text[n:n + 8]) for n in range(0, len(text), 8)]
+            elif column.kind == "text":
+                assert form == bytes.fromhex(text).decode()
+    if asked:
+        shown = values.server.sql("SELECT " + ", ".join(
+            f"HEX({geometry_of(values.server, form)})" for form, _ in asked))
+        wrong = [(form, got, want) for (form, want), got in zip(asked, shown[0]) if got != want]
+        assert not wrong, wrong[:5]
+
+
+def parse_json(form):
+    """A list that may stand in a text."""
+    return json.loads(form) if isinstance(form, str) else form
+
+
+def geometry_of(server, form: str) -> str:
+    """The SQL that reads a geometry of Maxwell's; x comes first, whatever the SRID."""
+    head, _, text = form.rpartition(";")
+    srid = head.removeprefix("SRID=") or "0"
+    if server.flavor == "mariadb":
+        text = re.sub(r"\(([^()]*)\)(?=[,)])", r"\1", text) if "MULTIPOINT" in text else text
+    if server.series == "5.7":
+        text = text.replace(" EMPTY", "()")
+    axes = ", 'axis-order=long-lat'" if server.series in ("8.0", "9.7") else ""
+    return f"ST_GeomFromText('{text}', {srid}{axes})"
 
 
 @pytest.mark.sources("mariadb-10.11")
