@@ -86,6 +86,38 @@ def test_a_unique_key_in_place_of_a_primary_one(table, metadata):
     assert key == {"c": 3, "b": 2}
 
 
+@pytest.mark.sources("mariadb-11.8")
+@both
+def test_types_that_look_like_bytes(table, metadata):
+    """A UUID is BINARY(16) in the binlog and a VECTOR VARBINARY, also in full metadata: what is
+    really BINARY stays so, and after ALTER TABLE too."""
+    statements = ["CREATE TABLE t (id INT PRIMARY KEY, u UUID, b BINARY(16), i INET4, c BINARY(4), "
+                  "v VECTOR(1), w VARBINARY(4))",
+                  "INSERT INTO t VALUES (1, '123e4567-e89b-12d3-a456-426655440000', X'01', '10.0.0.0', "
+                  "X'0A', VEC_FromText('[0.5]'), X'0000003F')",
+                  "ALTER TABLE t ADD COLUMN n UUID FIRST",
+                  "INSERT INTO t VALUES ('00000000-0000-0000-0000-000000000001', 2, NULL, X'02', NULL, "
+                  "NULL, NULL, X'00')"]
+    first = {"id": 1, "u": "123e4567-e89b-12d3-a456-426655440000", "b": "AQAAAAAAAAAAAAAAAAAAAA==",
+             "i": "10.0.0.0", "c": "CgAAAA==", "v": ["0.5"], "w": "AAAAPw=="}
+    second = {"n": "00000000-0000-0000-0000-000000000001", "id": 2, "u": None,
+              "b": "AgAAAAAAAAAAAAAAAAAAAA==", "i": None, "c": None, "v": None, "w": "AA=="}
+    assert [after for _, _, after in images(table(statements, metadata=metadata))] == [first, second]
+
+
+@pytest.mark.sources("mariadb-11.8")
+@both
+def test_a_uuid_of_a_table_that_is_gone(table, metadata):
+    """Statements that were followed tell the type; full metadata, which is read without them,
+    leaves the bytes."""
+    ((_, message),) = table([
+        "CREATE TABLE t (id INT PRIMARY KEY, u UUID)",
+        "INSERT INTO t VALUES (1, '123e4567-e89b-12d3-a456-426655440000')", "DROP TABLE t"],
+        metadata=metadata)
+    assert message["after"]["u"] == ("Ej5FZ+ibEtOkVkJmVUQAAA==" if metadata == "FULL" else
+                                     "123e4567-e89b-12d3-a456-426655440000")
+
+
 @pytest.mark.sources("mysql-9.7")
 @both
 def test_a_generated_invisible_primary_key(table, metadata):
