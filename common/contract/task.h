@@ -309,7 +309,8 @@ bool task_column_pattern_matches(const char *pattern, struct span column);
 
 /*
  * The topic of a table, by the template, with a zero byte; characters that Kafka does
- * not allow become '_'. Fails when it is longer than Kafka allows, or "." or "..".
+ * not allow become '_'. Fails when it is longer than Kafka allows, or "." or "..", or one of
+ * pipe.topics, whose messages are no rows.
  */
 int task_topic(const struct task *t, struct span db, struct span table,
 	       char out[TASK_TOPIC_MAX + 1], struct err *err) MR_MUST_CHECK;

@@ -266,46 +266,6 @@ bool task_topic_shared(const struct task *t, struct span db_a, struct span table
 	return true;
 }
 
-int task_topic(const struct task *t, struct span db, struct span table,
-	       char out[TASK_TOPIC_MAX + 1], struct err *err)
-{
-	char name[TASK_TOPIC_MAX + 1];
-	struct topic_writer w = {.out = name};
-	for (const char *p = t->pipe.topic; *p;) {
-		size_t n = 1;
-		switch (placeholder_at(p, &n)) {
-		case IN_TASK:
-			put_topic(&w, (const uint8_t *)t->name, strlen(t->name));
-			break;
-		case IN_DB:
-			put_topic(&w, db.p, db.len);
-			break;
-		case IN_TABLE:
-			put_topic(&w, table.p, table.len);
-			break;
-		case NOT_A_PLACEHOLDER:
-			put_topic(&w, (const uint8_t *)p, 1);
-			break;
-		}
-		p += n;
-	}
-	if (w.len > TASK_TOPIC_MAX)
-		return task_invalid_at(
-			"pipe.topic", err,
-			"gives table %.*s.%.*s a topic name of %zu characters: Kafka "
-			"allows %d",
-			(int)db.len, db.p, (int)table.len, table.p, w.len, TASK_TOPIC_MAX);
-	name[w.len] = 0;
-	if (w.len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return task_invalid_at(
-			"pipe.topic", err,
-			"gives table %.*s.%.*s the topic name \"%s\", which Kafka does "
-			"not allow",
-			(int)db.len, db.p, (int)table.len, table.p, name);
-	memcpy(out, name, w.len + 1);
-	return 0;
-}
-
 int task_side_topic(const struct task *t, const char *field, const char *template,
 		    char out[TASK_TOPIC_MAX + 1], struct err *err)
 {
@@ -344,23 +304,98 @@ const char *task_schema_changes(const struct task *t)
 	return t->pipe.type == TASK_PIPE_KAFKA ? "{task}.schema-changes" : "";
 }
 
+enum { SIDE_TOPICS = 3 };
+
+/* The templates of pipe.topics; "": there is no such topic. */
+static void side_topics(const struct task *t, const char *fields[SIDE_TOPICS],
+			const char *templates[SIDE_TOPICS])
+{
+	fields[0] = "heartbeat";
+	templates[0] = t->pipe.topics.heartbeat;
+	fields[1] = "transaction";
+	templates[1] = t->pipe.options.transactions ? t->pipe.topics.transaction : "";
+	fields[2] = "schema_changes";
+	templates[2] = task_schema_changes(t);
+}
+
+/* Which of the first n of pipe.topics has this name; NULL: none. */
+static const char *side_topic_named(const struct task *t, const char *name, size_t n)
+{
+	const char *fields[SIDE_TOPICS], *templates[SIDE_TOPICS];
+	char other[TASK_TOPIC_MAX + 1];
+	struct err err = {0};
+	side_topics(t, fields, templates);
+	for (size_t i = 0; i < n; i++)
+		if (templates[i][0] &&
+		    task_side_topic(t, fields[i], templates[i], other, &err) == 0 &&
+		    strcmp(other, name) == 0)
+			return fields[i];
+	return NULL;
+}
+
 int task_check_side_topics(const struct task *t, struct err *err)
 {
-	const struct {
-		const char *field;
-		const char *template;
-	} topics[] = {
-		{"heartbeat", t->pipe.topics.heartbeat},
-		{"transaction", t->pipe.options.transactions ? t->pipe.topics.transaction : ""},
-		{"schema_changes", task_schema_changes(t)},
-	};
-	char name[TASK_TOPIC_MAX + 1];
-	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
-		if (!topics[i].template[0])
+	const char *fields[SIDE_TOPICS], *templates[SIDE_TOPICS];
+	char name[TASK_TOPIC_MAX + 1], where[64];
+	side_topics(t, fields, templates);
+	for (size_t i = 0; i < SIDE_TOPICS; i++) {
+		if (!templates[i][0])
 			continue;
-		int rc = task_side_topic(t, topics[i].field, topics[i].template, name, err);
+		int rc = task_side_topic(t, fields[i], templates[i], name, err);
 		if (rc < 0)
 			return rc;
+		const char *same = side_topic_named(t, name, i);
+		snprintf(where, sizeof(where), "pipe.topics.%s", fields[i]);
+		if (same)
+			return task_invalid_at(where, err, "is the topic of pipe.topics.%s too",
+					       same);
 	}
+	return 0;
+}
+
+int task_topic(const struct task *t, struct span db, struct span table,
+	       char out[TASK_TOPIC_MAX + 1], struct err *err)
+{
+	char name[TASK_TOPIC_MAX + 1];
+	struct topic_writer w = {.out = name};
+	for (const char *p = t->pipe.topic; *p;) {
+		size_t n = 1;
+		switch (placeholder_at(p, &n)) {
+		case IN_TASK:
+			put_topic(&w, (const uint8_t *)t->name, strlen(t->name));
+			break;
+		case IN_DB:
+			put_topic(&w, db.p, db.len);
+			break;
+		case IN_TABLE:
+			put_topic(&w, table.p, table.len);
+			break;
+		case NOT_A_PLACEHOLDER:
+			put_topic(&w, (const uint8_t *)p, 1);
+			break;
+		}
+		p += n;
+	}
+	if (w.len > TASK_TOPIC_MAX)
+		return task_invalid_at(
+			"pipe.topic", err,
+			"gives table %.*s.%.*s a topic name of %zu characters: Kafka "
+			"allows %d",
+			(int)db.len, db.p, (int)table.len, table.p, w.len, TASK_TOPIC_MAX);
+	name[w.len] = 0;
+	const char *side = side_topic_named(t, name, SIDE_TOPICS);
+	if (side)
+		return task_invalid_at(
+			"pipe.topic", err,
+			"gives table %.*s.%.*s the topic %s, which is that of pipe.topics.%s: rows "
+			"and other messages must not be mixed",
+			(int)db.len, db.p, (int)table.len, table.p, name, side);
+	if (w.len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return task_invalid_at(
+			"pipe.topic", err,
+			"gives table %.*s.%.*s the topic name \"%s\", which Kafka does "
+			"not allow",
+			(int)db.len, db.p, (int)table.len, table.p, name);
+	memcpy(out, name, w.len + 1);
 	return 0;
 }

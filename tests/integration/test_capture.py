@@ -93,6 +93,36 @@ def test_kafka(source, database, core, kafka, bus):
     assert other.key == b'{"b":2,"a":1}', "the key's columns in the key's order"
 
 
+@pytest.mark.sources("mysql-9.7")
+def test_templates_of_topics_and_keys(source, database, core, kafka, bus):
+    """Placeholders as often as one likes; tables that share a topic; keys of chosen columns."""
+    source.sql("CREATE TABLE a (id INT PRIMARY KEY, n INT); CREATE TABLE b (id INT PRIMARY KEY)",
+               database)
+    start = here(source)
+    source.sql("INSERT INTO a VALUES (1, 7); INSERT INTO b VALUES (2); TRUNCATE TABLE b", database)
+    name = unique("named")
+    pipe = {"type": "kafka", "brokers": kafka.brokers, "topic": "{table}-of_{db}.{task}.{table}",
+            "key": f"columns:{database}.a:n,id", "options": {"skipped.operations": "none"}}
+    document = task_document(source, include=f"{database}.?", start=start, name=name, pipe=pipe)
+    core.run(document).ok()
+    (first,) = bus.collect(f"a-of_{database}.{name}.a", count=1)
+    assert first.key == b'{"n":7,"id":1}', "in the order named"
+    second, emptied = bus.collect(f"b-of_{database}.{name}.b", count=2)
+    assert second.key == b'{"id":2}' and emptied.key is None and emptied.json["op"] == "t"
+    document["pipe"] |= {"topic": "all_{db}", "key": "table"}
+    core.run(document, state=core.folder / "one").ok()
+    messages = bus.collect(f"all_{database}", count=3)
+    assert [(m.key_json["table"], m.json["op"]) for m in messages] == [
+        ("a", "c"), ("b", "c"), ("b", "t")]
+    # Rows in a topic of something else; a key of a column that there is not.
+    document["pipe"] |= {"topic": "{task}", "topics": {"schema_changes": "{task}"}}
+    result = core.run(document, state=core.folder / "mixed")
+    assert result.status == 1 and "must not be mixed" in result.stderr
+    document["pipe"] |= {"topic": "{task}", "topics": {}, "key": "columns:none_such"}
+    result = core.run(document, state=core.folder / "keyless")
+    assert result.status == 1 and f"{database}.a has no column none_such" in result.stderr
+
+
 def test_file_pipe_and_keys(source, database, core, tmp_path):
     """The file pipe appends; --with-keys shows keys."""
     start = here(source)

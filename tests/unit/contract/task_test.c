@@ -362,6 +362,9 @@ static void test_side_topics(void **state)
 		       "pipe.topics.heartbeat", "{task} only");
 	assert_refused("{" HEAD ",\"pipe\":{\"topics\":{\"heartbeat\":\"..\"}}}",
 		       "pipe.topics.heartbeat", "Kafka does not allow");
+	assert_refused("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"topics\":{\"heartbeat\":\"x\","
+		       "\"schema_changes\":\"x\"}}}",
+		       "pipe.topics.schema_changes", "is the topic of pipe.topics.heartbeat too");
 	assert_refused("{" HEAD ",\"pipe\":{\"topics\":{\"heartbeat_interval\":\"1ms\"}}}",
 		       "pipe.topics.heartbeat_interval", "from 100ms");
 }
@@ -603,6 +606,30 @@ static void test_topics(void **state)
 	task_free(t);
 	t = parse("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"topic\":\"{table}\"}}");
 	assert_int_equal(task_topic(t, span("d"), span(".."), out, &err), -EINVAL);
+	task_free(t);
+	/* Every placeholder, as often as one likes; what is no placeholder stays. */
+	t = parse("{" HEAD ",\"pipe\":{\"brokers\":\"k\","
+		  "\"topic\":\"{table}-{db}_{task}.{table}\"}}");
+	assert_int_equal(task_topic(t, span("d"), span("x y"), out, &err), 0);
+	assert_string_equal(out, "x_y-d_t.x_y");
+	assert_true(task_topic_shared(t, span("d"), span("x"), span("d"), span("x")));
+	assert_false(task_topic_shared(t, span("d"), span("x y"), span("d"), span("x_y")));
+	task_free(t);
+	/* Nothing between: a.bc and ab.c have one topic, and were not meant to. */
+	t = parse("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"topic\":\"{db}{table}\"}}");
+	assert_false(task_topic_shared(t, span("a"), span("bc"), span("ab"), span("c")));
+	task_free(t);
+	t = parse("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"topic\":\"all_of_{db}\"}}");
+	assert_true(task_topic_shared(t, span("d"), span("a"), span("d"), span("b")));
+	task_free(t);
+	/* Rows are in no topic of other messages: here a table is called so. */
+	t = parse("{" HEAD ",\"pipe\":{\"brokers\":\"k\",\"topic\":\"{task}.{table}\","
+		  "\"topics\":{\"heartbeat\":\"{task}.beat\"}}}");
+	assert_int_equal(task_topic(t, span("d"), span("transaction"), out, &err), 0);
+	assert_int_equal(task_topic(t, span("d"), span("beat"), out, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "d.beat"));
+	assert_non_null(strstr(err.text, "pipe.topics.heartbeat"));
+	assert_int_equal(task_topic(t, span("d"), span("schema-changes"), out, &err), -EINVAL);
 	task_free(t);
 }
 
