@@ -92,7 +92,7 @@ static void query_read_status(struct cursor c, enum flavor flavor, struct query 
 			break;
 		case Q_CHARSET:
 			q->collation = cursor_le16(&c);
-			cursor_skip(&c, 2);
+			q->connection_collation = cursor_le16(&c);
 			q->server_collation = cursor_le16(&c);
 			break;
 		case Q_UPDATED_DBS:

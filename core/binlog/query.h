@@ -12,6 +12,7 @@ struct query {
 	uint32_t thread_id;
 	uint16_t error_code; /* of the statement on the source; 0: it succeeded */
 	uint16_t collation;  /* id of character_set_client, the statement's; 0: unknown */
+	uint16_t connection_collation; /* id of collation_connection, its literals'; 0: unknown */
 	uint16_t server_collation;  /* id of collation_server; 0: unknown */
 	uint16_t utf8mb4_collation; /* MySQL 8: id of default_collation_for_utf8mb4; 0: unknown */
 	bool has_sql_mode;

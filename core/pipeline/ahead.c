@@ -162,6 +162,12 @@ static bool says(struct span text, const char *word)
 	return text.len == strlen(word) && memcmp(text.p, word, text.len) == 0;
 }
 
+static bool begins(struct span text, const char *words)
+{
+	size_t n = strlen(words);
+	return text.len >= n && strncasecmp((const char *)text.p, words, n) == 0;
+}
+
 static int statement(struct reading *r, const struct event *e, struct err *err)
 {
 	struct query q;
@@ -181,7 +187,13 @@ static int statement(struct reading *r, const struct event *e, struct err *err)
 	struct ddl_changes changes = {0};
 	ddl_session_of(&q, e, &r->format, &session);
 	arena_reset(&r->scratch, 64 * 1024);
-	rc = ddl_apply(q.text, &session, &nothing, &r->scratch, &changes);
+	struct span text;
+	rc = ddl_session_text(&q, q.text, false, &r->scratch, &session, &text);
+	/* What is no text of the session's set, the server has written: CREATE … SELECT. */
+	if (rc == 0 && session.foreign_text && begins(q.text, "CREATE TABLE"))
+		rc = ddl_session_text(&q, q.text, true, &r->scratch, &session, &text);
+	if (rc == 0)
+		rc = ddl_apply(text, &session, &nothing, &r->scratch, &changes);
 	for (uint32_t i = 0; rc == 0 && i < changes.n; i++)
 		rc = add_change(r->a, &changes.list[i]);
 	return rc < 0 ? err_set(err, rc, ERR_MEMORY, "no memory for what statements change") : 0;

@@ -15,4 +15,13 @@
 void ddl_session_of(const struct query *q, const struct event *e, const struct binlog_format *f,
 		    struct ddl_session *s);
 
+/*
+ * The statement's text in UTF-8, itself or converted in `arena`; s->foreign_text is then
+ * false. It stays as it is where the session's character sets leave doubts. `written`: the
+ * server has put it together (CREATE … SELECT), which it does in UTF-8, whatever the
+ * session's character set is. 0 or -ENOMEM.
+ */
+int ddl_session_text(const struct query *q, struct span text, bool written, struct arena *arena,
+		     struct ddl_session *s, struct span *ret) MR_MUST_CHECK;
+
 #endif

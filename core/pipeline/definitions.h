@@ -40,10 +40,11 @@ int definitions_get(struct definitions *d, struct span db, struct span name, enu
 		    struct arena *arena, struct catalog_table *ret, struct err *err) MR_MUST_CHECK;
 /*
  * A statement that was met in the stream: what it changes, in the arena, and if `follow`, it
- * is changed here too. A statement that is no DDL changes nothing.
+ * is changed here too. A statement that is no DDL changes nothing. *ret_text is the statement
+ * in UTF-8, where that can be had; the step's or in the arena.
  */
 int definitions_statement(struct definitions *d, const struct step *step, bool follow,
-			  struct arena *arena, struct ddl_changes *ret,
+			  struct arena *arena, struct ddl_changes *ret, struct span *ret_text,
 			  struct err *err) MR_MUST_CHECK;
 /*
  * The definition behind a statement just met, for those who want to tell it: known, or the

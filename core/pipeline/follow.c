@@ -222,7 +222,8 @@ static int apply(struct definitions *d, const struct ddl_change *c, const struct
 }
 
 int definitions_statement(struct definitions *d, const struct step *step, bool follow,
-			  struct arena *arena, struct ddl_changes *ret, struct err *err)
+			  struct arena *arena, struct ddl_changes *ret, struct span *ret_text,
+			  struct err *err)
 {
 	struct source_thread *t = d->t;
 	struct ddl_session session = {0};
@@ -248,7 +249,11 @@ int definitions_statement(struct definitions *d, const struct step *step, bool f
 	if (rc < 0)
 		return rc;
 	const struct ddl_lookup none = {0};
-	rc = ddl_apply(step->text, &session, follow ? &lookup : &none, arena, &changes);
+	struct span text;
+	/* The CREATE of CREATE … SELECT has its rows behind it in the same group. */
+	if (ddl_session_text(&q, step->text, !step->ends_group, arena, &session, &text) < 0)
+		return no_memory(err);
+	rc = ddl_apply(text, &session, follow ? &lookup : &none, arena, &changes);
 	if (rc < 0)
 		return rc == -ENOMEM ? no_memory(err) : rc;
 	for (uint32_t i = 0; follow && i < changes.n; i++) {
@@ -263,5 +268,6 @@ int definitions_statement(struct definitions *d, const struct step *step, bool f
 			return no_memory(err);
 	}
 	*ret = changes;
+	*ret_text = text;
 	return 0;
 }

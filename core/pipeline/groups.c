@@ -228,22 +228,23 @@ static int ddl(struct source_thread *t, const struct step *step, struct err *err
 {
 	struct arena arena;
 	struct ddl_changes changes = {0};
+	struct step told = *step;
 	log_debug("statement at %s:%llu: %.*s", t->stream.at.file,
 		  (unsigned long long)step->pos, (int)(step->text.len < 200 ? step->text.len : 200),
 		  (const char *)step->text.p);
 	arena_init(&arena);
 	int rc = definitions_statement(t->definitions, step, definitions_wanted(t->definitions),
-				       &arena, &changes, err);
+				       &arena, &changes, &told.text, err);
 	if (rc == 0 && changes_definitions(&changes))
 		publish_forget_tables(&t->publish);
 	/* A group of its own, of a source without GTID events, has had no BEGIN. */
 	if (rc == 0 && step->ends_group && !t->publish.open)
 		rc = begin(t, err);
 	/* What was committed before the time that the task starts at is not told either. */
-	bool told = !t->from_time || commit_time(t, step) >= t->from_time;
-	if (rc == 0 && told)
-		rc = changes_publish(t, step, &changes, err);
-	if (rc == 0 && told)
+	bool tells = !t->from_time || commit_time(t, step) >= t->from_time;
+	if (rc == 0 && tells)
+		rc = changes_publish(t, &told, &changes, err);
+	if (rc == 0 && tells)
 		rc = truncations(t, step, &changes, err);
 	arena_free(&arena);
 	return rc == 0 && step->ends_group ? end(t, step, true, err) : rc;

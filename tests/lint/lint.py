@@ -43,7 +43,7 @@ ALLOWED = {
     "core/envelope": MODEL + ["core/charset"],
     "core/rules": MODEL + ["core/charset"],
     "core/progress": MODEL + ["common/zk"],
-    "core/pipeline": MODEL + STAGES + ["common/zk"],
+    "core/pipeline": MODEL + STAGES + ["core/charset", "common/zk"],
     "core/preflight": MODEL + ["core/mysql", "core/pipe", "core/pipeline", "core/rules", "core/schema"],
     "core/standby": CONTRACT + ["common/daemon", "common/zk"],
     "core": MODEL + STAGES + DAEMON + ["core/pipeline", "core/preflight", "core/standby",

@@ -262,6 +262,9 @@ def _number_of(column, text: str) -> int:
     """An ENUM's number or a SET's bits, out of the labels that the column's SQL has."""
     inner = re.match(r"\w+\(('(?:[^']|'')*'(?:,'(?:[^']|'')*')*)\)", column.sql).group(1)
     labels = [label.replace("''", "'") for label in re.findall(r"'((?:[^']|'')*)'", inner)]
+    if text and any(label not in labels for label in text.split(",")):
+        # MariaDB's CONVERT TO CHARACTER SET latin1 takes a label's bytes for latin1.
+        text = text.encode("cp1252").decode()
     if column.base == "enum":
         return labels.index(text) + 1 if text else 0
     return sum(1 << labels.index(label) for label in text.split(",")) if text else 0
