@@ -504,13 +504,32 @@ static void choose_key(struct ddl *d, const struct ddl_def *t, struct catalog_ta
 	}
 }
 
+/*
+ * MySQL 5.7 cuts labels of two-byte sets at their zero bytes when the table has more than one
+ * such column: ENUM('a') CHARACTER SET utf16 becomes ENUM(''), SELECT shows it too. Which of
+ * them, only the server knows.
+ */
+static bool may_cut_labels(const struct ddl *d, const struct ddl_def *t)
+{
+	uint32_t n = 0;
+	if (d->session->flavor != FLAVOR_MYSQL || ddl_is_mysql(d, 80000))
+		return false;
+	for (uint32_t i = 0; i < t->ncolumns; i++) {
+		const struct catalog_column *c = &t->columns[i]->c;
+		n += c->nlabels > 0 &&
+		     (ddl_span_is(c->charset, "ucs2") || ddl_span_is(c->charset, "utf16") ||
+		      ddl_span_is(c->charset, "utf16le") || ddl_span_is(c->charset, "utf32"));
+	}
+	return n > 1;
+}
+
 const struct catalog_table *ddl_def_finish(struct ddl *d, struct ddl_def *t)
 {
 	if (!t || d->rc || d->doubt || !t->keys_known || t->period || !t->ncolumns) {
 		d->doubt = true;
 		return NULL;
 	}
-	d->doubt |= has_columns_twice(t);
+	d->doubt |= has_columns_twice(t) || may_cut_labels(d, t);
 	settle_keys(d, t);
 	struct catalog_table *out = ddl_alloc(d, sizeof(*out));
 	if (!out)

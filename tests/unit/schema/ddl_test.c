@@ -252,6 +252,23 @@ static void test_sql_modes(void **state)
 	end(&w);
 }
 
+/* Two columns with labels of two-byte sets: MySQL 5.7 cuts them. */
+static void test_labels_that_are_cut(void **state)
+{
+	(void)state;
+	static const char one[] = "CREATE TABLE t (a ENUM('x') CHARACTER SET utf16)";
+	static const char two[] =
+		"CREATE TABLE t (a ENUM('x') CHARACTER SET utf16, b SET('x') CHARACTER SET ucs2)";
+	struct world w;
+	begin(&w, MYSQL_57);
+	assert_string_equal(run(&w, one), "CREATED d.t (a enum('x') utf16)");
+	assert_string_equal(run(&w, two), "CREATED d.t");
+	end(&w);
+	begin(&w, MARIADB);
+	assert_string_equal(run(&w, two), "CREATED d.t (a enum('x') utf16, b set('x') ucs2)");
+	end(&w);
+}
+
 static void test_foreign_text(void **state)
 {
 	(void)state;
@@ -488,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_sql_modes),
+		cmocka_unit_test(test_labels_that_are_cut),
 		cmocka_unit_test(test_foreign_text),
 		cmocka_unit_test(test_lower_case_names),
 		cmocka_unit_test(test_key_of_rows),
