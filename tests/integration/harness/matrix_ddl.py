@@ -181,7 +181,9 @@ class Definitions:
         charset = self.rng.choice(CHARSETS)
 
         def converted(slot):
-            if slot.column.kind not in ("text", "label") or slot.column.as_text:
+            if slot.column.as_text:  # MariaDB's JSON, a LONGTEXT: its texts are converted as well
+                return Slot(slot.column)
+            if slot.column.kind not in ("text", "label"):
                 return slot
             sql = slot.column.sql.replace(" CHARACTER SET latin1", "")
             head, _, rest = sql.partition(" NOT NULL")
