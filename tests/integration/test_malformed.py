@@ -211,7 +211,7 @@ SHARES = {"mysql-9.7": (0, 2), "mariadb-10.11": (1, 2), "mysql-5.7": (1, 4), "ma
 def test_damage_stops_the_task(source, database, core):
     """Each kind of damage, in a run of its own."""
     trial = Trial(source, database, core)
-    first, step = SHARES[source.name]
+    first, step = SHARES[f"{source.flavor}-{source.series}"]
     try_all(trial, damages(source, trial.table)[first::step])
 
 
@@ -220,7 +220,7 @@ def test_damage_stops_the_task(source, database, core):
 def test_damage_on_other_servers(source, database, core):
     """The same, with the sanitizers too."""
     trial = Trial(source, database, core)
-    first, step = SHARES[source.name]
+    first, step = SHARES[f"{source.flavor}-{source.series}"]
     try_all(trial, damages(source, trial.table)[first::step])
 
 

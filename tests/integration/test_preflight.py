@@ -120,11 +120,14 @@ def set_global(server, **variables):
 def test_a_good_task(source, database, preflight, kafka):
     """Nothing fails; each check says what was found."""
     source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
-    answer = preflight(task_document(source, include=f"{database}.*", pipe=kafka))
+    document = task_document(source, include=f"{database}.*", pipe=kafka)
+    document["tables"]["rows"] = [{"match": "*.t", "where": "id > 0"}]
+    answer = preflight(document)
     assert answer.failed == []
     assert all(check["message"] for check in answer.checks.values())
     assert "skipped" not in [check["result"] for check in answer.checks.values()]
     answer.found("tables.match", "ok", "1 table matches")
+    answer.found("tables.rules", "ok", "1 table with rules")
     answer.found("pipe.topics", "ok", "1 can be made")
     answer.found("pipe.reachable", "ok", "1 broker of cluster")
     answer.found("pipe.transaction_timeout", "ok", "900000")
