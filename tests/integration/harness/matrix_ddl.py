@@ -150,7 +150,10 @@ class Definitions:
             new if slot == old else slot for slot in shape.slots))
 
     def _swap_columns(self, name, shape):
-        slots = self._movable(shape)
+        # MySQL 8.0 would compute from the one what it computed from the other: of a TIMESTAMP
+        # that is another number in each session's zone.
+        sources = " ".join(slot.column.sql for slot in shape.slots if slot.column.generated)
+        slots = [slot for slot in self._movable(shape) if f"({slot.name} " not in sources]
         if len(slots) < 2:
             return self._rename_column(name, shape)
         one, two = self.rng.sample(slots, 2)

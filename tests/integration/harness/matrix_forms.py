@@ -29,6 +29,13 @@ class Change:
     moved: bool = False        # half of an update of the key: after a delete, the insert
     truncates: bool = False
     delta: bool = False        # an update whose `before` has only what changed
+    unknown: tuple = ()        # columns that `after` lacks, of which a header tells the changes
+
+
+def _diffs(headers: str) -> tuple:
+    """The JSON columns whose changes are in the header, as there is no document to change."""
+    notes = parse_message(headers).get("__mr.values", {}).get("after", {})
+    return tuple(name for name, note in notes.items() if "diff" in note)
 
 
 class Lost:
@@ -92,7 +99,7 @@ class Debezium:
             assert (before is None, after is None) == \
                 {"c": (True, False), "u": (False, False), "d": (False, True)}[message["op"]], value
             yield Change(table, before, after, parse_message(key), value,
-                         moved='"__debezium.oldkey"' in headers)
+                         moved='"__debezium.oldkey"' in headers, unknown=_diffs(headers))
             if message["op"] == "d":
                 awaited = key, headers
         assert awaited is None, "the last delete has no tombstone"
@@ -126,7 +133,7 @@ class Maxwell:
         """The changes; transactions end in a message that says so."""
         offset = 0
         for line in lines:
-            key, _, value = line.split("\t", 2)
+            key, headers, value = line.split("\t", 2)
             message = parse_message(value)
             kind, data = message["type"], message["data"]
             assert ("commit" in message) != ("xoffset" in message), value
@@ -134,7 +141,8 @@ class Maxwell:
             offset = offset + 1 if "xoffset" in message else 0
             before = {"insert": None, "delete": data}.get(kind, message.get("old", {}))
             yield Change(message["table"], before, data if kind != "delete" else None,
-                         parse_message(key), value, delta=kind == "update")
+                         parse_message(key), value, delta=kind == "update",
+                         unknown=_diffs(headers))
         assert offset == 0, "the last transaction has no end"
 
     @staticmethod
@@ -211,14 +219,15 @@ class Canal:
     def changes(lines: list[str]):
         """The changes, in their order."""
         for line in lines:
-            key, _, value = line.split("\t", 2)
+            key, headers, value = line.split("\t", 2)
             message = parse_message(value)
             (data,), old = message["data"], message["old"]
             kind = message["type"]
             assert (old is not None) == (kind == "UPDATE"), value
             before = {"INSERT": None, "DELETE": data}.get(kind, old and old[0])
             yield Change(message["table"], before, data if kind != "DELETE" else None,
-                         parse_message(key), value, delta=kind == "UPDATE")
+                         parse_message(key), value, delta=kind == "UPDATE",
+                         unknown=_diffs(headers))
 
     key_faults = staticmethod(Debezium.key_faults)
 
