@@ -213,6 +213,9 @@ class Canal:
     @staticmethod
     def normal(line: str) -> str:
         """A line less what differs when it is written a second time."""
+        # Types are spelled as the catalogue has them where it had to be asked, which with full
+        # metadata is not the same for two processes.
+        line = re.sub(r'"mysqlType":\{.*?\},"old":', '"old":', line)
         return re.sub(r'","ts":\d+,"type":', '","type":', line)
 
     @staticmethod
