@@ -1,116 +1,11 @@
 /*
  * kafka_test.c - the Kafka pipe against librdkafka's mock cluster: what arrives, what is waited for,
- * and what each refusal becomes. The mock has no CreateTopics and DescribeConfigs:
- * creation, limits and credentials are tried on a real broker (tests/integration).
+ * and what each refusal becomes. Order: kafka_order_test.c.
+ * Creation, limits and credentials are tried on a real broker (tests/integration).
  */
-#include "tests/unit/pipe/pipe_env.h"
+#include "tests/unit/pipe/kafka_mock.h"
 
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
-
-enum { PRODUCE = 0, METADATA = 3 }; /* ApiKeys */
-
-struct mock {
-	rd_kafka_t *rk;
-	rd_kafka_mock_cluster_t *cluster;
-	const char *brokers;
-	struct env *env;
-};
-
-static int mock_start(void **state, int brokers)
-{
-	char text[256];
-	struct mock *m = calloc(1, sizeof(*m));
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_conf_set(conf, "log_level", "3", NULL, 0);
-	m->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-	m->cluster = rd_kafka_mock_cluster_new(m->rk, brokers);
-	m->brokers = rd_kafka_mock_cluster_bootstraps(m->cluster);
-	m->env = env_new();
-	rd_kafka_mock_topic_create(m->cluster, "t", 1, 1);
-	rd_kafka_mock_topic_create(m->cluster, "wide", 10, 1);
-	*state = m;
-	return 0;
-}
-
-static int mock_up(void **state)
-{
-	return mock_start(state, 1);
-}
-
-static int mock_up3(void **state)
-{
-	return mock_start(state, 3);
-}
-
-static int mock_down(void **state)
-{
-	struct mock *m = *state;
-	env_close(m->env);
-	rd_kafka_mock_cluster_destroy(m->cluster);
-	rd_kafka_destroy(m->rk);
-	free(m);
-	return 0;
-}
-
-static struct pipe_options options(const struct mock *m)
-{
-	return (struct pipe_options){.type = PIPE_KAFKA, .brokers = m->brokers};
-}
-
-/* Opens with the defaults; puts one message and waits until it is acknowledged. */
-static uint32_t open_warm(struct mock *m)
-{
-	struct pipe_options opt = options(m);
-	env_open(m->env, &opt);
-	uint32_t topic = env_topic(m->env, "t");
-	assert_int_equal(env_put(m->env, env_text(m->env, topic, "k", "first")), 0);
-	assert_int_equal(env_wait(m->env, 1, 10000), 0);
-	return topic;
-}
-
-/* Reads `n` messages of partitions 0..count-1 from their start; the caller frees them. */
-static void consume(const struct mock *m, const char *topic, int count, unsigned n,
-		    rd_kafka_message_t **ret)
-{
-	char text[256];
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_conf_set(conf, "bootstrap.servers", m->brokers, NULL, 0);
-	rd_kafka_conf_set(conf, "group.id", "test", NULL, 0);
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
-	assert_non_null(rk);
-	rd_kafka_poll_set_consumer(rk);
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
-	for (int i = 0; i < count; i++)
-		rd_kafka_topic_partition_list_add(list, topic, i)->offset = 0;
-	rd_kafka_assign(rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	unsigned got = 0;
-	for (usec_t end = clock_boot() + 10 * USEC_PER_SEC; got < n && clock_boot() < end;) {
-		rd_kafka_message_t *msg = rd_kafka_consumer_poll(rk, 100);
-		if (msg && !msg->err)
-			ret[got++] = msg;
-		else if (msg)
-			rd_kafka_message_destroy(msg);
-	}
-	assert_int_equal(got, n);
-	rd_kafka_message_t *more = rd_kafka_consumer_poll(rk, 100);
-	assert_true(!more || more->err); /* exactly n */
-	if (more)
-		rd_kafka_message_destroy(more);
-	/* messages refer to their client: it goes when they went, see consumed_free */
-	ret[n] = (rd_kafka_message_t *)rk;
-}
-
-static void consumed_free(rd_kafka_message_t **msgs, unsigned n)
-{
-	rd_kafka_t *rk = (rd_kafka_t *)msgs[n];
-	for (unsigned i = 0; i < n; i++)
-		rd_kafka_message_destroy(msgs[i]);
-	rd_kafka_consumer_close(rk);
-	rd_kafka_destroy(rk);
-}
 
 static void all_parts_of_a_message_arrive(void **state)
 {
@@ -206,88 +101,6 @@ static void partitions_are_javas(void **state)
 	consumed_free(got, N);
 }
 
-/* A fails with what the broker said, is retried, and B waits behind it. */
-static void what_the_library_retries_keeps_order(void **state)
-{
-	struct mock *m = *state;
-	struct env *e = m->env;
-	enum { N = 500 };
-	static rd_kafka_message_t *got[N + 2];
-	uint32_t topic = open_warm(m);
-	rd_kafka_mock_push_request_errors(
-		m->cluster, PRODUCE, 7, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-		RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR__TRANSPORT,
-		RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-		RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-		RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR);
-	for (unsigned i = 0; i < N; i++) {
-		char text[16];
-		snprintf(text, sizeof(text), "%u", i);
-		assert_int_equal(env_put(e, env_text(e, topic, "k", text)), 0);
-		if (i % 10 == 0)
-			assert_int_equal(pipe_serve(e->pipe, 2, &e->err), 0);
-	}
-	int rc = env_wait(e, N + 1, 30000);
-	if (rc < 0)
-		fail_msg("%d acknowledged, %s", e->acked, e->err.text);
-	consume(m, "t", 1, N + 1, got);
-	for (unsigned i = 0; i < N; i++) {
-		char text[16];
-		int len = snprintf(text, sizeof(text), "%u", i);
-		assert_int_equal(got[i + 1]->len, len);
-		assert_memory_equal(got[i + 1]->payload, text, (size_t)len);
-	}
-	consumed_free(got, N + 1);
-	for (unsigned i = 0; i <= N; i++) /* one partition: acknowledged in order too */
-		assert_ptr_equal(e->order[i], e->records[i]);
-}
-
-/*
- * A broker takes any sequence number from a producer that it does not know for a partition:
- * were a second batch on its way when the first one is put off, it would stand in front.
- */
-static void the_first_of_a_producer_is_first(void **state)
-{
-	struct mock *m = *state;
-	struct env *e = m->env;
-	enum { N = 200, PARTITIONS = 3 };
-	static rd_kafka_message_t *got[N + 1];
-	struct pipe_options opt = options(m);
-	opt.topics.create = true;
-	opt.topics.partitions = PARTITIONS;
-	static const struct pipe_pair properties[] = {{"linger.ms", "0"}, {"batch.num.messages", "1"}};
-	opt.properties = properties;
-	opt.nproperties = 2;
-	rd_kafka_mock_topic_create(m->cluster, "fresh", PARTITIONS, 1);
-	env_open(e, &opt);
-	uint32_t topic = env_topic(e, "fresh");
-	rd_kafka_mock_push_request_errors(m->cluster, PRODUCE, 3,
-					  RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-					  RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-					  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
-	for (unsigned i = 0; i < N; i++) {
-		char key[16], text[16];
-		snprintf(key, sizeof(key), "%u", i % 7);
-		snprintf(text, sizeof(text), "%u", i);
-		assert_int_equal(env_put(e, env_text(e, topic, key, text)), 0);
-	}
-	int rc = env_wait(e, N, 30000);
-	if (rc < 0)
-		fail_msg("%d acknowledged, %s", e->acked, e->err.text);
-	consume(m, "fresh", PARTITIONS, N, got);
-	int last[7] = {-1, -1, -1, -1, -1, -1, -1};
-	for (unsigned i = 0; i < N; i++) {
-		char text[16] = "";
-		memcpy(text, got[i]->payload, got[i]->len);
-		int number = atoi(text);
-		if (number <= last[number % 7])
-			fail_msg("of key %d, %d comes behind %d", number % 7, number,
-				 last[number % 7]);
-		last[number % 7] = number;
-	}
-	consumed_free(got, N);
-}
-
 static void the_descriptor_tells_of_reports(void **state)
 {
 	struct mock *m = *state;
@@ -323,43 +136,6 @@ static void the_descriptor_tells_of_topics(void **state)
 		assert_true(clock_boot() < mend + 10 * USEC_PER_SEC);
 	}
 	assert_int_equal(env_wait(e, 1, 10000), 0);
-}
-
-/* Leaders move and brokers fall, one at a time: order stays, nothing is twice. */
-static void leaders_move(void **state)
-{
-	struct mock *m = *state;
-	struct env *e = m->env;
-	enum { N = 3000 };
-	static rd_kafka_message_t *got[N + 2];
-	uint32_t topic = open_warm(m);
-	for (unsigned i = 0; i < N; i++) {
-		char text[16];
-		if (i % 300 == 150) {
-			int leader = (int)(i / 300 % 3) + 1;
-			rd_kafka_mock_partition_set_leader(m->cluster, "t", 0, leader);
-			rd_kafka_mock_broker_set_down(m->cluster, leader % 3 + 1);
-			rd_kafka_mock_broker_set_up(m->cluster, leader);
-		}
-		snprintf(text, sizeof(text), "%u", i);
-		assert_int_equal(env_put(e, env_text(e, topic, "k", text)), 0);
-		if (i % 10 == 0)
-			assert_int_equal(pipe_serve(e->pipe, 3, &e->err), 0);
-	}
-	rd_kafka_mock_broker_set_up(m->cluster, -1);
-	int rc = env_wait(e, N + 1, 30000);
-	if (rc < 0)
-		fail_msg("%d acknowledged, %s", e->acked, e->err.text);
-	for (unsigned i = 0; i <= N; i++)
-		assert_ptr_equal(e->order[i], e->records[i]);
-	consume(m, "t", 1, N + 1, got);
-	for (unsigned i = 0; i < N; i++) {
-		char text[16];
-		size_t len = (size_t)snprintf(text, sizeof(text), "%u", i);
-		assert_int_equal(got[i + 1]->len, len);
-		assert_memory_equal(got[i + 1]->payload, text, len);
-	}
-	consumed_free(got, N + 1);
 }
 
 static void a_broker_that_is_away_costs_waiting(void **state)
@@ -747,18 +523,13 @@ static void user_properties_and_what_they_may_not_change(void **state)
 	assert_int_equal(env_wait(e, 2, 10000), 0);
 }
 
-#define MOCK_TEST(f) cmocka_unit_test_setup_teardown(f, mock_up, mock_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MOCK_TEST(all_parts_of_a_message_arrive),
 		MOCK_TEST(partitions_are_javas),
-		MOCK_TEST(the_first_of_a_producer_is_first),
-		MOCK_TEST(what_the_library_retries_keeps_order),
 		MOCK_TEST(the_descriptor_tells_of_reports),
 		MOCK_TEST(the_descriptor_tells_of_topics),
-		cmocka_unit_test_setup_teardown(leaders_move, mock_up3, mock_down),
 		MOCK_TEST(a_broker_that_is_away_costs_waiting),
 		MOCK_TEST(a_start_without_a_broker_waits),
 		MOCK_TEST(closing_drops_what_is_in_flight),
