@@ -88,13 +88,18 @@ static bool is_doubtful_name(struct span name)
 	return is_version_name(name) || is_expression_name(name);
 }
 
+/* Its values are numbers of labels that the event does not tell. */
+static bool lacks_labels(const struct table *map, const struct column *c)
+{
+	return (c->type == COLUMN_ENUM || c->type == COLUMN_SET) && !map->labels_known &&
+	       !c->labels;
+}
+
 /* Is something needed of the column that its event does not tell? */
 static bool needs_catalog(const struct table *map, const struct column *c)
 {
-	bool labelled = c->type == COLUMN_ENUM || c->type == COLUMN_SET;
 	return !map->names_known || !map->signs_known || is_old_temporal(c) ||
-	       (is_text(c) && !map->charsets_known && !c->collation) ||
-	       (labelled && !map->labels_known && !c->labels);
+	       (is_text(c) && !map->charsets_known && !c->collation) || lacks_labels(map, c);
 }
 
 /*
@@ -286,7 +291,7 @@ const struct span *merge_doubtful_label(const struct table *map, const struct ca
 	for (uint32_t i = 0; i < map->ncolumns; i++) {
 		const struct column *c = &map->columns[i];
 		const struct catalog_column *from = find_column(map, cat, i);
-		if (!from || !from->labels || c->labels)
+		if (!from || !from->labels || !lacks_labels(map, c))
 			continue;
 		for (uint32_t k = 0; k < from->nlabels; k++) {
 			if (!is_doubtful_label(from, from->labels[k]))

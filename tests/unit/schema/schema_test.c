@@ -518,6 +518,18 @@ static void doubtful_names_are_looked_up(void **state)
 	t = resolve(&s, &m);
 	assert_false(t->columns[1].hidden || t->columns[2].hidden);
 	assert_int_equal(t->nkey, 2);
+	/* Nor is a column that is altered to an ENUM later, with labels that cannot be shown. */
+	struct span unshown[] = {text("x?y")};
+	struct catalog_column later = s.columns[0];
+	s.columns[0].data_type = text("enum");
+	s.columns[0].charset = text("utf8mb4");
+	s.columns[0].labels = unshown;
+	s.columns[0].nlabels = 1;
+	schema_invalidate(s.schema, text(""), text(""));
+	t = resolve(&s, &m);
+	assert_int_equal(t->columns[0].type, COLUMN_LONG);
+	assert_null(t->columns[0].labels);
+	s.columns[0] = later;
 	/* A later ALTER of another column is no contradiction. */
 	s.columns[0].data_type = text("varchar");
 	schema_invalidate(s.schema, text(""), text(""));
