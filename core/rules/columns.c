@@ -132,8 +132,14 @@ static struct span literal(const char *text)
 	return (struct span){(const uint8_t *)text, strlen(text)};
 }
 
+/*
+ * Without its DEFAULT: Debezium's form has that in place of NULL, and its schema has the
+ * text that a rule may have cut.
+ */
 static void change_column(struct column *c, const struct task_column_rule *r)
 {
+	c->default_kind = DEFAULT_NOT_KNOWN;
+	c->default_text = (struct span){0};
 	switch (r->action) {
 	case TASK_COLUMN_HASH:
 	case TASK_COLUMN_MASK:

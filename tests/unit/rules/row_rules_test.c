@@ -404,6 +404,35 @@ static void test_columns(void **state)
 	close_rules(&o);
 }
 
+/* Debezium's form has a column's default in place of NULL, and in its schema. */
+static void test_defaults_of_changed_columns(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t column;
+		bool kept;
+	} cases[] = {{DAY, false}, {NAME, false}, {RAW, true}};
+	struct task *t = task_of("\"columns\":["
+				 "{\"match\":\"shop.item.day\",\"action\":\"null\"},"
+				 "{\"match\":\"shop.item.name\",\"action\":\"truncate\","
+				 "\"length\":2}]",
+				 "");
+	struct opened o;
+	for (size_t i = 0; i < 3; i++) {
+		columns[cases[i].column].default_kind = DEFAULT_LITERAL;
+		columns[cases[i].column].default_text = text("2026-11-22");
+	}
+	open_rules(t, &o);
+	const struct table *shape = rules_table_shape(o.table);
+	for (size_t i = 0; i < 3; i++) {
+		const struct column *c = &shape->columns[cases[i].column];
+		assert_int_equal(c->default_kind,
+				 cases[i].kept ? DEFAULT_LITERAL : DEFAULT_NOT_KNOWN);
+		assert_int_equal(c->default_text.len, cases[i].kept ? 10 : 0);
+	}
+	close_rules(&o);
+}
+
 static void test_column_misfits(void **state)
 {
 	(void)state;
@@ -458,6 +487,7 @@ int main(void)
 		cmocka_unit_test_setup(test_misfits, setup),
 		cmocka_unit_test_setup(test_updates, setup),
 		cmocka_unit_test_setup(test_columns, setup),
+		cmocka_unit_test_setup(test_defaults_of_changed_columns, setup),
 		cmocka_unit_test_setup(test_column_misfits, setup),
 		cmocka_unit_test_setup(test_others, setup),
 	};
