@@ -125,6 +125,11 @@ bool envelope_wants_defaults(const struct envelope_options *o)
 	       (o->compat == ENVELOPE_EXACT || o->key_schemas || o->value_schemas);
 }
 
+bool envelope_wants_spelling(const struct envelope_options *o)
+{
+	return o->format == ENVELOPE_CANAL;
+}
+
 void envelope_close(struct envelope *e)
 {
 	if (!e)

@@ -139,6 +139,9 @@ void envelope_close(struct envelope *e);
 /* Do messages depend on the columns' defaults? Then envelope_table_open() needs them. */
 bool envelope_wants_defaults(const struct envelope_options *o);
 
+/* Do messages show types as the server's catalogue spells them (column_type)? */
+bool envelope_wants_spelling(const struct envelope_options *o);
+
 /*
  * Compiles the plan for a table as it is defined now. Everything is copied: `table` may go
  * away, as long as each row that comes is of the same definition. Fails with

@@ -530,8 +530,12 @@ static int open_transactions(struct source_thread *t, struct err *err)
 
 int source_thread_init(struct source_thread *t, const struct position *from, struct err *err)
 {
-	const struct schema_source definitions = {
-		.ctx = t, .table = definition, .charset = charset_of};
+	struct envelope_options options;
+	setup_envelope_options(t->task, &options);
+	const struct schema_source definitions = {.ctx = t,
+						  .table = definition,
+						  .charset = charset_of,
+						  .spelled = envelope_wants_spelling(&options)};
 	position_init(&t->read, from->flavor);
 	verdict_init(&t->verdict);
 	queue_init(&t->queue, t->ring);
@@ -541,8 +545,6 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	if (!t->schema || position_copy(&t->read, from) < 0 ||
 	    hold_init(&t->hold, t->task->memory.group_bytes) < 0 || publish_init(&t->publish) < 0)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a task");
-	struct envelope_options options;
-	setup_envelope_options(t->task, &options);
 	int rc = envelope_open(&options, &t->envelope, err);
 	if (rc < 0)
 		return rc;

@@ -232,6 +232,8 @@ static int ask(struct schema *s, const struct table *map, bool must, struct defi
 static int define(struct schema *s, const struct table *map, struct definition *d, struct err *err)
 {
 	enum merge_need need = merge_need(map);
+	if (need == MERGE_NOTHING && s->source.spelled)
+		need = MERGE_IF_THERE;
 	if (need != MERGE_NOTHING) {
 		int rc = ask(s, map, need == MERGE_CATALOG, d, err);
 		if (rc)

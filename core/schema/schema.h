@@ -3,8 +3,9 @@
  *
  * Enters: what a TABLE_MAP event says (struct table, from the binlog reader). Leaves:
  * a const struct table with names, signedness, character sets, labels and key. Where
- * the event itself has all that (binlog_row_metadata=FULL) nothing is asked; else the
- * pipeline's callback brings the server's catalogue, once a table and shape.
+ * the event itself has all that (binlog_row_metadata=FULL) nothing is asked, unless messages
+ * show more than that; else the pipeline's callback brings the server's catalogue, once a
+ * table and shape.
  *
  * No mysql and no binlog code here, no I/O but the callback, no log, no clock. Used by
  * the source's thread alone. Never guesses: what cannot be made to fit is an error.
@@ -38,6 +39,8 @@ struct schema_source {
 	/* Name of a collation's character set, allocated from `arena`. -ENOENT: unknown. */
 	int (*charset)(void *ctx, uint32_t collation, struct arena *arena, struct span *ret,
 		       struct err *err);
+	/* Messages show types as the catalogue spells them: it is asked for every table. */
+	bool spelled;
 };
 
 /* NULL when there is no memory. `source` is copied. */

@@ -21,7 +21,7 @@ void shape_describe_catalog(const struct catalog_table *cat, size_t limit, struc
 /* Is there all that rows need, so that the catalogue need not be asked? */
 enum merge_need {
 	MERGE_NOTHING,
-	MERGE_IF_THERE, /* it would tell whether some columns are hidden, or how bytes are shown */
+	MERGE_IF_THERE, /* it would tell whether columns are hidden, how bytes are shown, or more */
 	MERGE_CATALOG,
 };
 enum merge_need merge_need(const struct table *map);

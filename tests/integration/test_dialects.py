@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import pytest
 
+from harness.metadata import row_metadata
 from harness.tasks import here, task_document
 
 REFERENCE = pathlib.Path(__file__).resolve().parents[1] / "reference"
@@ -263,6 +264,26 @@ def test_canal(source, source_name, database, core):
                        [list(row) for row in other[part] or []]
         assert len(ours) == len(theirs)
         assert json.loads(ours[0])["key"] == {"id": "1"}
+
+
+@pytest.mark.sources("mysql-8.0", "mysql-9.7", "mariadb-10.11", "mariadb-11.8")
+@pytest.mark.parametrize("metadata", ["FULL", "MINIMAL"])
+def test_canal_spells_types_as_the_catalogue(source, database, core, metadata):
+    """Also where the events tell all that rows need; what has become another type, as they do."""
+    with row_metadata(source, metadata):
+        start = here(source)
+        source.sql("CREATE TABLE t (id INT PRIMARY KEY, n BIGINT UNSIGNED, v VARCHAR(20), "
+                   "c CHAR(3), y YEAR, e ENUM('a','b'), p POINT, b VARBINARY(9), d DECIMAL(9,2),"
+                   "z INT(4) ZEROFILL, f FLOAT(7,3));"
+                   "INSERT INTO t (id) VALUES (1)", database)
+        spelled = dict(source.sql("SELECT COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS "
+                                  f"WHERE TABLE_SCHEMA = '{database}'"))
+        lines = messages(core, source, database, start, "canal")
+        assert [json.loads(line)["value"]["mysqlType"] for line in lines] == [spelled]
+        if metadata == "FULL":
+            source.sql("ALTER TABLE t MODIFY n VARCHAR(30)", database)
+            (line,) = messages(core, source, database, start, "canal")
+            assert json.loads(line)["value"]["mysqlType"] == spelled | {"n": "bigint unsigned"}
 
 
 @pytest.mark.sources("mariadb-10.11", "mysql-9.7")

@@ -213,8 +213,8 @@ class Canal:
     @staticmethod
     def normal(line: str) -> str:
         """A line less what differs when it is written a second time."""
-        # Types are spelled as the catalogue has them where it had to be asked, which with full
-        # metadata is not the same for two processes.
+        # Types are spelled as the catalogue has them when a process meets the table, which the
+        # next one may find altered.
         line = re.sub(r'"mysqlType":\{.*?\},"old":', '"old":', line)
         return re.sub(r'","ts":\d+,"type":', '","type":', line)
 

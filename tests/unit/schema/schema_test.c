@@ -109,7 +109,8 @@ static struct catalog_column *add(struct server *s, const char *name, const char
 
 static struct schema *schema_of(struct server *s)
 {
-	const struct schema_source source = {s, server_table, server_charset};
+	const struct schema_source source = {
+		.ctx = s, .table = server_table, .charset = server_charset};
 	s->schema = schema_new(&source);
 	assert_non_null(s->schema);
 	return s->schema;
