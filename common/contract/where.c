@@ -429,17 +429,36 @@ static int test(struct parser *p, struct where_node **ret)
 
 static int disjunction(struct parser *p, struct where_node **ret);
 
+static int negation(struct parser *p, struct where_node **ret);
+
+/*
+ * NOT or '!' and what it denies. To MySQL !a = 1 is (!a) = 1, which nobody means: behind '!'
+ * there is a column alone, parentheses, or another '!'.
+ */
+static int denial(struct parser *p, struct where_node **ret)
+{
+	bool sign = at_sign(p, SIGN_NOT);
+	const char *at = p->now.at;
+	int rc = node_new(p, WHERE_NOT, ret);
+	if (rc == 0)
+		rc = next(p);
+	bool group = at_sign(p, SIGN_OPEN);
+	if (rc == 0)
+		rc = negation(p, &(*ret)->left);
+	if (rc == 0 && sign && !group && (*ret)->left->kind != WHERE_TRUE &&
+	    (*ret)->left->kind != WHERE_NOT)
+		rc = fault(p, at, "'!' denies only what is next to it: write NOT, or parentheses "
+				  "behind it,");
+	return rc;
+}
+
 static int negation(struct parser *p, struct where_node **ret)
 {
 	int rc;
 	if (++p->depth > WHERE_DEPTH_MAX)
 		return fault(p, p->now.at, "too deep");
 	if (at_word(p, "NOT") || at_sign(p, SIGN_NOT)) {
-		rc = node_new(p, WHERE_NOT, ret);
-		if (rc == 0)
-			rc = next(p);
-		if (rc == 0)
-			rc = negation(p, &(*ret)->left);
+		rc = denial(p, ret);
 	} else if (at_sign(p, SIGN_OPEN)) {
 		rc = next(p);
 		if (rc == 0)

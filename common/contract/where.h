@@ -11,7 +11,8 @@
  *   value := number | 'text' | "text" | X'hex' | TRUE | FALSE | NULL
  *   column := name | `name`
  *
- * Words are read without regard to case; && || ! are AND, OR, NOT as MySQL has them.
+ * Words are read without regard to case; && || ! are AND, OR, NOT as MySQL has them:
+ * ! stands in front of a column alone, or of parentheses.
  * Grammar only: whether a column exists and its type takes such a value is core/rules'.
  * Pure. Every node lies in the caller's arena, and so does the text it points to.
  */

@@ -37,6 +37,27 @@ static long find(const struct verdict *v, struct span name)
 	return -1;
 }
 
+/*
+ * Servers compare names in a collation for which accents are no difference, or more than that,
+ * character by character. Could these two be one? Exact for ASCII.
+ */
+static bool may_be_one(const char *a, struct span name)
+{
+	const char *b = (const char *)name.p, *end = b + name.len;
+	while (*a && b < end) {
+		bool plain = !(*a & 0x80) && !(*b & 0x80);
+		if (plain && strncasecmp(a, b, 1) != 0)
+			return false;
+		do
+			a++;
+		while ((*a & 0xc0) == 0x80);
+		do
+			b++;
+		while (b < end && (*b & 0xc0) == 0x80);
+	}
+	return !*a && b == end;
+}
+
 /* Room for one more element behind n of them: capacities are powers of two. */
 static void *room_for_one(void *array, size_t n, size_t size)
 {
@@ -75,6 +96,12 @@ int verdict_savepoint(struct verdict *v, struct span name, uint64_t event, struc
 int verdict_undo(struct verdict *v, struct span name, uint64_t event, struct err *err)
 {
 	long at = find(v, name);
+	for (size_t i = v->nsavepoints; i-- > (size_t)(at + 1);)
+		if (may_be_one(v->savepoints[i].name, name))
+			return err_set(err, -ENOTSUP, ERR_EVENT_UNSUPPORTED,
+				       "ROLLBACK TO %.*s: to the server this may be savepoint %s",
+				       (int)(name.len < 200 ? name.len : 200),
+				       (const char *)name.p, v->savepoints[i].name);
 	if (at < 0)
 		return err_set(err, -EPROTO, ERR_EVENT_UNSUPPORTED,
 			       "ROLLBACK TO %.*s, a savepoint that its group did not set",

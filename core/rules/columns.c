@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* ---------------------------------------------------------------- hashes */
 
@@ -74,7 +75,7 @@ static bool name_in_list(const char *list, struct span name)
 	/* "a,b" and "db.table:a,b;…": a name too many is only a rule refused too many. */
 	for (const char *p = list; *p;) {
 		size_t n = strcspn(p, ",;:");
-		if (n == name.len && memcmp(p, name.p, n) == 0)
+		if (n == name.len && strncasecmp(p, (const char *)name.p, n) == 0)
 			return true;
 		p += n;
 		p += *p != 0;

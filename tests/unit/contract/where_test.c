@@ -90,7 +90,8 @@ static void test_conditions(void **state)
 	check(" `a``b` <> 'it''s\\n' ", "(<> a`b 'it's\n)");
 	check("a=1 or b=2 and not c=3", "(or (= a #1) (and (= b #2) (not (= c #3))))");
 	check("(a=1 or b=2) and c=3", "(and (or (= a #1) (= b #2)) (= c #3))");
-	check("a=1||b=2&&!c=3", "(or (= a #1) (and (= b #2) (not (= c #3))))");
+	check("a=1||b=2&&!(c=3)", "(or (= a #1) (and (= b #2) (not (= c #3))))");
+	check("!a and !!(b=1)", "(and (not (true? a)) (not (not (= b #1))))");
 	check("a IS NULL AND b is not null", "(and (null? a) (!null? b))");
 	check("a in (1, 'x', NULL)", "(in a #1 'x NULL)");
 	check("a not in (X'4142')", "(!in a xAB)");
@@ -116,6 +117,11 @@ static void test_faults(void **state)
 	check_fault("(a = 1", "')' is needed at character 7");
 	check_fault("a in 1", "'(' is needed behind IN at character 6");
 	check_fault("a in (b)", "a number or a text is needed, not a column, at character 7");
+	/* To MySQL that is (!c) = 3. */
+	check_fault("a=1 && !c=3", "'!' denies only what is next to it: write NOT, or parentheses "
+				   "behind it, at character 8");
+	check_fault("!a IS NULL", "'!' denies only what is next to it: write NOT, or parentheses "
+				  "behind it, at character 1");
 	check_fault("a not 1", "IN, BETWEEN or LIKE is needed behind NOT at character 7");
 	check_fault("a = X'123'", "X'…' needs an even number of digits at character 5");
 	check_fault("a ; drop", "a sign that has no meaning here at character 3");

@@ -11,6 +11,7 @@
 #include "common/contract/errors.h"
 #include "core/pipeline/verdict.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,31 @@ static void test_a_name_set_again_moves(void **state)
 	undo(&v, "a", 6);
 	assert_false(verdict_is_undone(&v, 3));
 	assert_true(verdict_is_undone(&v, 4));
+	verdict_free(&v);
+}
+
+/* Servers compare names in a collation to which e and \u00c9 are one: never guessed. */
+static void test_names_that_may_be_one_to_the_server(void **state)
+{
+	(void)state;
+	struct verdict v;
+	struct err err = {0};
+	verdict_init(&v);
+	set(&v, "e", 2);
+	set(&v, "\xc3\x89", 5);
+	assert_int_equal(verdict_undo(&v, text("e"), 7, &err), -ENOTSUP);
+	assert_ptr_equal(err.kind, ERR_EVENT_UNSUPPORTED);
+	assert_string_equal(err.text, "ROLLBACK TO e: to the server this may be savepoint \xc3\x89");
+	verdict_clear(&v);
+	/* Set by one name, undone by another. */
+	set(&v, "caf\xc3\xa9", 2);
+	assert_int_equal(verdict_undo(&v, text("CAF\xc3\x89"), 7, NULL), -ENOTSUP);
+	verdict_clear(&v);
+	/* The last one of its own name; and names that differ in a letter beside. */
+	set(&v, "\xc3\xa9" "1", 2);
+	set(&v, "\xc3\xa9" "2", 4);
+	undo(&v, "\xc3\xa9" "1", 7);
+	assert_true(verdict_is_undone(&v, 2));
 	verdict_free(&v);
 }
 
@@ -120,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_a_name_set_again_moves),
+		cmocka_unit_test(test_names_that_may_be_one_to_the_server),
 		cmocka_unit_test(test_an_unknown_savepoint_is_an_error),
 		cmocka_unit_test(test_against_a_model),
 	};

@@ -452,6 +452,13 @@ static void test_column_misfits(void **state)
 		"tables.columns[0]",
 		"'tables.columns[0]' is for column name of shop.item, which is part of the messages' "
 		"key: only hash keeps rows apart there; or set pipe.key");
+	/* The server's names of columns differ in more than case. */
+	assert_refused(
+		task_of("\"columns\":[{\"match\":\"*.*.name\",\"action\":\"null\"}]",
+			",\"key\":\"columns:NAME\""),
+		"tables.columns[0]",
+		"'tables.columns[0]' is for column name of shop.item, which is part of the messages' "
+		"key: only hash keeps rows apart there; or set pipe.key");
 	assert_refused(
 		task_of("\"columns\":[{\"match\":\"*.*.price\",\"action\":\"truncate\","
 			"\"length\":1}]",
