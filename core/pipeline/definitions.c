@@ -95,7 +95,11 @@ int known_put(struct definitions *d, struct span db, struct span name, enum know
 	if (old)
 		known_drop(d, old);
 	HASH_ADD_KEYPTR(hh, d->tables, k->key, len, k);
-	return 0;
+	if (HASH_IS_IN(k, hh))
+		return 0;
+	arena_free(&k->arena);
+	free(k);
+	return -ENOMEM;
 }
 
 /* ---------------------------------------------------------------- the history */

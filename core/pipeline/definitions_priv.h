@@ -2,10 +2,9 @@
 #ifndef MR_PIPELINE_DEFINITIONS_PRIV_H
 #define MR_PIPELINE_DEFINITIONS_PRIV_H
 
+#include "common/base/hash.h"
 #include "core/pipeline/ahead.h"
 #include "core/pipeline/definitions.h"
-
-#include <uthash.h>
 
 enum { KNOWN_KEY_MAX = 2 * 256 + 2 };
 

@@ -37,12 +37,14 @@ static struct database *database_need(struct definitions *d, struct span db)
 	b = calloc(1, sizeof(*b));
 	if (b)
 		b->name = strndup((const char *)db.p, db.len);
-	if (!b || !b->name) {
-		free(b);
-		return NULL;
-	}
-	HASH_ADD_KEYPTR(hh, d->databases, b->name, db.len, b);
-	return b;
+	if (b && b->name)
+		HASH_ADD_KEYPTR(hh, d->databases, b->name, db.len, b);
+	if (b && HASH_IS_IN(b, hh))
+		return b;
+	if (b)
+		free(b->name);
+	free(b);
+	return NULL;
 }
 
 void definitions_forget_databases(struct definitions *d)

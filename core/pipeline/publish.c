@@ -2,13 +2,13 @@
 #include "core/pipeline/publish.h"
 
 #include "common/base/crc.h"
+#include "common/base/hash.h"
 #include "common/contract/errors.h"
 #include "core/binlog/rows.h"
 #include "core/binlog/table_map.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 /* Blocks of the arena of values that are worth keeping for the next row. */
 enum { VALUES_KEEP = 256 * 1024 };
@@ -131,6 +131,11 @@ static struct publish_target *target_of(struct publish *p, struct span db, struc
 	t->name_len = (unsigned)len;
 	arena_init(&t->arena);
 	HASH_ADD_KEYPTR(hh_name, p->by_name, t->name, t->name_len, t);
+	if (!HASH_IS_IN(t, hh_name)) {
+		free(t);
+		free(copy);
+		return NULL;
+	}
 	return t;
 }
 
@@ -168,6 +173,10 @@ static int claim_topic(struct publish *p, const struct publish_target *t, struct
 		first->db = (struct span){first->name, map->db.len};
 		first->table = (struct span){first->name + map->db.len + 1, map->name.len};
 		HASH_ADD(hh, p->topics, topic, sizeof(first->topic), first);
+		if (!HASH_IS_IN(first, hh)) {
+			free(first);
+			return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a topic");
+		}
 	}
 	if (task_topic_shared(p->task, first->db, first->table, map->db, map->name))
 		return 0;
@@ -270,9 +279,9 @@ static int publish_table_map(struct publish *p, const struct stream *s, const st
 	if (old)
 		target_unlist(p, old);
 	t->id = id;
-	t->listed = true;
 	HASH_ADD(hh_id, p->by_id, id, sizeof(t->id), t);
-	return 0;
+	t->listed = HASH_IS_IN(t, hh_id);
+	return t->listed ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
 }
 
 /* ---------------------------------------------------------------- rows */

@@ -5,13 +5,13 @@
  * schema; one arena for the names of character sets.
  */
 #include "core/schema/schema.h"
+#include "common/base/hash.h"
 #include "common/contract/errors.h"
 #include "core/schema/schema_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 struct definition {
 	UT_hash_handle hh;
@@ -112,6 +112,10 @@ static int charset_of(struct schema *s, uint32_t id, struct span *ret, struct er
 		c->id = id;
 		c->charset = rc ? (struct span){0} : name;
 		HASH_ADD(hh, s->collations, id, sizeof(c->id), c);
+		if (!HASH_IS_IN(c, hh)) {
+			free(c);
+			return no_memory(err);
+		}
 	}
 	*ret = c->charset;
 	return 0;
@@ -296,6 +300,10 @@ int schema_resolve(struct schema *s, const struct table *map, const struct table
 	if (d)
 		forget(s, d);
 	HASH_ADD_KEYPTR(hh, s->definitions, made->name.p, made->name.len, made);
+	if (!HASH_IS_IN(made, hh)) {
+		definition_free(made);
+		return no_memory(err);
+	}
 	*ret = made->table;
 	return 0;
 }
