@@ -63,8 +63,12 @@ static int run(struct source *s, struct err *err, const char *fmt, va_list ap)
 {
 	char *text;
 	int n = vasprintf(&text, fmt, ap);
-	if (n < 0)
+	/* No statement is empty: what buf_cstr() gives of a text without memory is. */
+	if (n <= 0) {
+		if (n == 0)
+			free(text);
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a statement");
+	}
 	if (!s->mysql || s->dumping) {
 		free(text);
 		return err_set(err, -ENOTCONN, ERR_SOURCE_LOST, "%s: not connected", s->name);
