@@ -73,9 +73,14 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 	(void)rk;
 	if (__builtin_expect(m->err != RD_KAFKA_RESP_ERR_NO_ERROR, 0)) {
 		pipe_count(&k->base.errors, 1);
-		kafka_error_report(k, m);
+		if (r)
+			kafka_error_report(k, m);
+		else
+			kafka_position_refused(k, m);
 		return;
 	}
+	if (!r)
+		return; /* of the position topic */
 	struct kafka_topic *t = &k->topics[r->topic];
 	if (__builtin_expect(!offset_rises(t, m->partition, m->offset), 0)) {
 		kafka_fail(k, -ENOENT, ERR_PIPE_TOPIC_LOST, r,
@@ -87,6 +92,8 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 	}
 	if (__builtin_expect(t->unproven > 0, 0))
 		kafka_topic_acked(t, record_kafka_key(r), (size_t)r->key_len);
+	if (k->in_transaction)
+		kafka_touch(k, r->topic, m->partition);
 	if (__builtin_expect(k->failure_rc == 0, 1))
 		pipe_ack(&k->base, r);
 }
@@ -153,6 +160,8 @@ static void producer_stop(struct kafka *k)
 {
 	if (!k->rk)
 		return;
+	if (k->transactional)
+		kafka_transaction_end(k);
 	kafka_topics_reset(k);
 	rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 				      RD_KAFKA_PURGE_F_NON_BLOCKING);
@@ -220,6 +229,11 @@ static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 	if (__builtin_expect(t->unproven > 0, 0) &&
 	    !kafka_topic_admits(t, key, (size_t)r->key_len))
 		return -EAGAIN; /* the report of the one before wakes us */
+	if (k->transactional && !k->in_transaction) {
+		int rc = kafka_begin(k, err);
+		if (rc < 0)
+			return rc;
+	}
 	const uint8_t *value = r->flags & RECORD_TOMBSTONE ? NULL : record_value(r);
 	rd_kafka_headers_t *headers = r->headers_len ? message_headers(r) : NULL;
 	rd_kafka_resp_err_t code = rd_kafka_producev(
@@ -279,8 +293,7 @@ static void set_alarm(struct kafka *k, usec_t due)
 	k->alarm_at = due;
 }
 
-/* What there is to do without waiting. Returns how many events that were, or -errno. */
-static int serve_now(struct kafka *k, struct err *err)
+int kafka_serve_now(struct kafka *k, struct err *err)
 {
 	eventfd_t ignored;
 	(void)eventfd_read(k->events, &ignored);
@@ -291,7 +304,13 @@ static int serve_now(struct kafka *k, struct err *err)
 		if (due && due <= clock_boot())
 			kafka_topics_step(k);
 	}
-	if (__builtin_expect(k->next_batch && pipe_in_flight(&k->base) == 0, 0)) {
+	if (__builtin_expect(k->next_batch && k->transactional, 0)) {
+		/* Whoever makes another transactional producer has to take over again. */
+		atomic_store_explicit(&k->base.batch_bytes, k->next_batch, memory_order_relaxed);
+		kafka_fail(k, -ECONNRESET, ERR_PIPE_FATAL, NULL,
+			   "batches of %zu bytes are too large for a topic: going on with %zu",
+			   k->batch_bytes, k->next_batch);
+	} else if (__builtin_expect(k->next_batch && pipe_in_flight(&k->base) == 0, 0)) {
 		producer_stop(k);
 		int rc = producer_start(k, err);
 		if (rc < 0)
@@ -307,14 +326,14 @@ static int serve_now(struct kafka *k, struct err *err)
 static int kafka_serve(struct pipe *p, int timeout_ms, struct err *err)
 {
 	struct kafka *k = (struct kafka *)p;
-	int n = serve_now(k, err);
+	int n = kafka_serve_now(k, err);
 	if (n != 0 || timeout_ms <= 0)
 		return n < 0 ? n : 0;
 	if (timeout_ms > CLOCK_MS)
 		timeout_ms = CLOCK_MS;
 	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
 	(void)poll(&pfd, 1, timeout_ms);
-	n = serve_now(k, err);
+	n = kafka_serve_now(k, err);
 	return n < 0 ? n : 0;
 }
 
@@ -328,6 +347,9 @@ static void kafka_close(struct pipe *p)
 		free((char *)(uintptr_t)k->config[i].value);
 	}
 	free(k->config);
+	free(k->transactional);
+	free(k->positions);
+	free(k->touched);
 	if (k->conf)
 		rd_kafka_conf_destroy(k->conf);
 	const int fds[] = {p->fd, k->events, k->alarm};
@@ -378,6 +400,26 @@ static const struct pipe_ops kafka_ops = {
 	.topic_names = true,
 };
 
+static const struct pipe_ops transactional_ops = {
+	.put = kafka_put,
+	.serve = kafka_serve,
+	.close = kafka_close,
+	.takeover = kafka_takeover,
+	.commit = kafka_commit,
+	.hasten = kafka_hasten,
+	.topic_names = true,
+};
+
+static int make_transactional(struct kafka *k, const struct pipe_options *opt, struct err *err)
+{
+	k->base.ops = &transactional_ops;
+	k->transactional = strdup(opt->transaction.id);
+	k->positions = strdup(opt->transaction.positions);
+	if (!k->transactional || !k->positions)
+		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a pipe");
+	return kafka_conf_transactional(k->conf, k->transactional, err);
+}
+
 int kafka_open(const struct pipe_options *opt, struct pipe **ret, struct err *err)
 {
 	struct kafka *k = calloc(1, sizeof(*k));
@@ -395,6 +437,8 @@ int kafka_open(const struct pipe_options *opt, struct pipe **ret, struct err *er
 		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a pipe");
 	else
 		rc = kafka_conf_make(opt, &k->conf, err);
+	if (rc == 0 && opt->transaction.id)
+		rc = make_transactional(k, opt, err);
 	if (rc == 0) {
 		k->scram = opt->sasl.mechanism && strncmp(opt->sasl.mechanism, "SCRAM", 5) == 0;
 		k->max_message_bytes = kafka_conf_size(k->conf, "message.max.bytes");

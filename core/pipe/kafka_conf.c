@@ -222,3 +222,22 @@ int kafka_conf_make(const struct pipe_options *opt, rd_kafka_conf_t **ret, struc
 	*ret = conf;
 	return 0;
 }
+
+int kafka_conf_transactional(rd_kafka_conf_t *conf, const char *id, struct err *err)
+{
+	/*
+	 * A message that is not in the log when the transaction's time is over cannot be part of
+	 * it: it fails by then, and everything begins anew from the committed position.
+	 */
+	static const struct pipe_pair changed[] = {
+		{"transaction.timeout.ms", "30000"},
+		{"message.timeout.ms", "30000"},
+		{"enable.gapless.guarantee", "false"}, /* a gap aborts the transaction */
+		{"isolation.level", "read_uncommitted"}, /* ends of partitions, as they are */
+	};
+	int rc = set(conf, "transactional.id", id, ERR_INTERNAL, "transactional.id", err);
+	for (size_t i = 0; rc == 0 && i < sizeof(changed) / sizeof(changed[0]); i++)
+		rc = set(conf, changed[i].name, changed[i].value, ERR_INTERNAL, changed[i].name,
+			 err);
+	return rc;
+}

@@ -45,6 +45,8 @@ static const struct err_kind *report_kind(rd_kafka_resp_err_t code, int *ret_rc)
 	case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
 	case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
 	case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING:
+	case RD_KAFKA_RESP_ERR_INVALID_TXN_STATE:
+	case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
 	case RD_KAFKA_RESP_ERR__INCONSISTENT:
 	/* Damaged on the way, or the library says that it gave up: send again. */
 	case RD_KAFKA_RESP_ERR_INVALID_MSG:
@@ -58,6 +60,8 @@ static const struct err_kind *report_kind(rd_kafka_resp_err_t code, int *ret_rc)
 	case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
 	case RD_KAFKA_RESP_ERR__DESTROY:
 	case RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE:
+	case RD_KAFKA_RESP_ERR__FENCED:
+	case RD_KAFKA_RESP_ERR__STATE:
 		return NULL;
 	default:
 		*ret_rc = -EACCES;
@@ -73,6 +77,8 @@ static const char *refusal_hint(rd_kafka_resp_err_t code)
 		return "; grant our user Describe and Write on the topic";
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 		return "; grant our user IdempotentWrite on the cluster";
+	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+		return "; grant our user Write and Describe on the transactional id (prefix \"mr.\")";
 	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
 		return "; the topic's message.timestamp.* settings exclude our messages' time";
 	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
@@ -154,7 +160,12 @@ int kafka_error_put(struct kafka *k, struct record *r, rd_kafka_resp_err_t code,
 		k->lost_record = r;
 		return -EAGAIN; /* the next pipe_serve gives the verdict */
 	case RD_KAFKA_RESP_ERR__FATAL:
+	case RD_KAFKA_RESP_ERR__FENCED:
 		return -EAGAIN; /* likewise */
+	case RD_KAFKA_RESP_ERR__STATE:
+		return err_set(err, -ECONNRESET, ERR_PIPE_FATAL,
+			       "the transaction cannot go on, topic %s: %s", t->name,
+			       rd_kafka_err2str(code));
 	default:
 		return err_set(err, -EACCES, ERR_PIPE_REFUSED, "topic %s: %s%s", t->name,
 			       rd_kafka_err2str(code), refusal_hint(code));
@@ -171,6 +182,11 @@ void kafka_error_fatal(struct kafka *k)
 	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
 		kafka_fail(k, -EACCES, ERR_PIPE_REFUSED, NULL, "%s%s", text, refusal_hint(code));
+		return;
+	case RD_KAFKA_RESP_ERR__FENCED:
+	case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+	case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+		kafka_fail(k, -EIDRM, ERR_PIPE_FENCED, NULL, "%s", text);
 		return;
 	default:
 		kafka_fail(k, -ECONNRESET, ERR_PIPE_FATAL, NULL, "%s", text);

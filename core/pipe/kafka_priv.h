@@ -3,7 +3,8 @@
  * rdkafka.h: kafka.c (producer and reports), kafka_state.c (is the cluster there),
  * kafka_conf.c (options to the library's configuration), kafka_topic.c and kafka_admin.c
  * (finding, making and describing topics), kafka_error.c (what an error of the library
- * or a broker means for the task).
+ * or a broker means for the task), kafka_transaction.c (fencing and committing),
+ * kafka_positions.c (the topic of positions).
  *
  * Everything runs on the deliver thread, except on_broker_state(), which the library's
  * threads call.
@@ -40,8 +41,15 @@ struct kafka_topic {
 	 */
 	unsigned char *proof;
 	int32_t unproven;
+	unsigned char *touched; /* by partition: the open transaction has written to it */
 	struct err *failure;
 	int failure_rc;
+};
+
+/* A partition that the open transaction has written to. */
+struct kafka_touched {
+	uint32_t topic;
+	int32_t partition;
 };
 
 struct kafka {
@@ -83,6 +91,14 @@ struct kafka {
 	usec_t auth_failed_at; /* first refusal since a broker was up; 0: none */
 	usec_t tls_failed_at;
 
+	/* Transactions; `transactional` is NULL without them. Both owned. */
+	char *transactional;
+	char *positions;
+	rd_kafka_topic_t *positions_rkt;
+	bool in_transaction;
+	struct kafka_touched *touched;
+	size_t ntouched, touched_cap;
+
 	/* The failure, as soon as there is one. */
 	int failure_rc;
 	struct err failure;
@@ -96,12 +112,37 @@ struct kafka {
 
 /* kafka_conf.c */
 int kafka_conf_make(const struct pipe_options *opt, rd_kafka_conf_t **ret, struct err *err);
+/* Turns the configuration into that of a transactional producer. */
+int kafka_conf_transactional(rd_kafka_conf_t *conf, const char *id, struct err *err);
 size_t kafka_conf_size(const rd_kafka_conf_t *conf, const char *name);
 
 /* kafka.c */
 /* Records the first failure; later ones are consequences. */
 void kafka_fail(struct kafka *k, int rc, const struct err_kind *kind, struct record *r,
 		const char *fmt, ...) MR_PRINTF(5, 6);
+
+/* What there is to do without waiting. Returns how many events that were, or -errno. */
+int kafka_serve_now(struct kafka *k, struct err *err);
+
+/* kafka_transaction.c */
+int kafka_takeover(struct pipe *p, struct pipe_takeover *t, struct err *err);
+int kafka_commit(struct pipe *p, const struct pipe_takeover *t, const void *position, size_t len,
+		 struct err *err);
+void kafka_hasten(struct pipe *p);
+/* Before a message is produced: begins a transaction if none is open. */
+int kafka_begin(struct kafka *k, struct err *err);
+/* A message was acknowledged, with this offset. */
+void kafka_touch(struct kafka *k, uint32_t topic, int32_t partition);
+/* A record of ours for the position topic was refused. */
+void kafka_position_refused(struct kafka *k, const rd_kafka_message_t *m);
+/* The producer is about to go: what is open is aborted, if that is possible. */
+void kafka_transaction_end(struct kafka *k);
+
+/* kafka_positions.c */
+/* Serves the pipe, and asks whether to stop: 0, -ECANCELED, or the pipe's failure. */
+int kafka_wait(struct kafka *k, const struct pipe_takeover *t, struct err *err);
+/* Makes or checks the topic, reads it, checks the offsets in it; after the fencing. */
+int kafka_positions_read(struct kafka *k, struct pipe_takeover *t, struct err *err);
 
 /* kafka_state.c */
 /* The interceptor that rd_kafka_conf_interceptor_add_on_new() takes; opaque: struct kafka. */

@@ -133,9 +133,14 @@ static int topic_found(struct kafka *k, struct kafka_topic *t, int n)
 	if (!proof)
 		return -ENOMEM;
 	t->proof = proof;
+	unsigned char *touched = realloc(t->touched, (size_t)n);
+	if (!touched)
+		return -ENOMEM;
+	t->touched = touched;
 	for (int i = t->npartitions; i < n; i++) {
 		last[i] = -1;
 		proof[i] = PROOF_NONE;
+		touched[i] = 0;
 	}
 	t->unproven += n - t->npartitions;
 	t->npartitions = n;
@@ -295,6 +300,7 @@ void kafka_topics_free(struct kafka *k)
 	for (uint32_t i = 0; i < k->ntopics; i++) {
 		free(k->topics[i].last);
 		free(k->topics[i].proof);
+		free(k->topics[i].touched);
 		free(k->topics[i].failure);
 	}
 	free(k->topics);

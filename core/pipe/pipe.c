@@ -97,6 +97,35 @@ int pipe_serve(struct pipe *p, int timeout_ms, struct err *err)
 	return rc < 0 ? pipe_fail(p, rc, e) : 0;
 }
 
+int pipe_takeover(struct pipe *p, struct pipe_takeover *t, struct err *err)
+{
+	if (p->failure_rc != 0)
+		return pipe_failed(p, err);
+	if (!p->ops->takeover)
+		return err_set(err, -EINVAL, ERR_INTERNAL, "a pipe without transactions");
+	int rc = p->ops->takeover(p, t, err);
+	return rc < 0 && rc != -ECANCELED ? pipe_fail(p, rc, err) : rc;
+}
+
+int pipe_commit(struct pipe *p, const struct pipe_takeover *t, const void *position, size_t len,
+		struct err *err)
+{
+	if (p->failure_rc != 0)
+		return pipe_failed(p, err);
+	if (!p->ops->commit)
+		return err_set(err, -EINVAL, ERR_INTERNAL, "a pipe without transactions");
+	if (pipe_in_flight(p) > 0)
+		return -EBUSY;
+	int rc = p->ops->commit(p, t, position, len, err);
+	return rc < 0 ? pipe_fail(p, rc, err) : 0;
+}
+
+void pipe_hasten(struct pipe *p)
+{
+	if (p->ops->hasten && p->failure_rc == 0)
+		p->ops->hasten(p);
+}
+
 struct record *pipe_failed_record(const struct pipe *p)
 {
 	return p->failed_record;

@@ -91,6 +91,11 @@ struct pipe_options {
 	size_t max_message_bytes;
 	/* Largest batch; 0: the default. See pipe_stats.batch_bytes. */
 	size_t batch_bytes;
+	/* See transaction.h; id optional: without it there are no transactions. */
+	struct {
+		const char *id;        /* transactional.id */
+		const char *positions; /* the topic of positions */
+	} transaction;
 };
 
 enum pipe_state {
@@ -159,6 +164,7 @@ int pipe_put(struct pipe *p, struct record *r, struct err *err) MR_MUST_CHECK;
  *                        knows the position of pipe_failed_record()
  *   ERR_PIPE_TOPIC_LOST  a topic that had our messages is gone or went back
  *   ERR_PIPE_FATAL       the producer must be rebuilt: close, open, resume
+ *   ERR_PIPE_FENCED      likewise, but first: is it still ours to write? (transaction.h)
  *   ERR_PIPE_IO          file or stdout
  */
 int pipe_serve(struct pipe *p, int timeout_ms, struct err *err) MR_MUST_CHECK;

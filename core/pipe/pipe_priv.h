@@ -11,6 +11,7 @@
 
 #include "common/base/cursor.h"
 #include "core/pipe/pipe.h"
+#include "core/pipe/transaction.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,6 +22,11 @@ struct pipe_ops {
 	int (*serve)(struct pipe *p, int timeout_ms, struct err *err);
 	int (*sync)(struct pipe *p, struct err *err); /* NULL: nothing to do */
 	void (*close)(struct pipe *p);
+	/* See transaction.h; NULL: there are none. */
+	int (*takeover)(struct pipe *p, struct pipe_takeover *t, struct err *err);
+	int (*commit)(struct pipe *p, const struct pipe_takeover *t, const void *position,
+		      size_t len, struct err *err);
+	void (*hasten)(struct pipe *p);
 	bool topic_names; /* names must be Kafka's */
 };
 
