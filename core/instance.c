@@ -307,6 +307,7 @@ static void start_runner(struct instance *i)
 	const struct runner_options o = {
 		.zk = i->zk,
 		.task_path = i->path,
+		.cluster = daemon_cluster(i->c->daemon),
 		.instance_path = zk_election_path(i->election),
 		.instance = i->node,
 		.epoch = zk_election_epoch(i->election),

@@ -29,6 +29,7 @@ struct runner {
 	atomic_bool ended;
 	pthread_mutex_t lock; /* of id */
 	char id[ZK_ID_MAX];
+	char cluster[128]; /* the installation's id */
 	int rc;
 	struct err err;
 };
@@ -65,6 +66,7 @@ int runner_start(const struct runner_options *o, struct task *task, struct runne
 	r->zk = o->zk;
 	r->task = task;
 	r->ended_fd = o->ended_fd;
+	snprintf(r->cluster, sizeof(r->cluster), "%s", o->cluster);
 	pthread_mutex_init(&r->lock, NULL);
 	const struct last_commit_options commit = {
 		.zk = o->zk,
@@ -73,14 +75,15 @@ int runner_start(const struct runner_options *o, struct task *task, struct runne
 		.epoch = o->epoch,
 		.instance = o->instance,
 		.uid = task->uid,
-		.delivery = "at_least_once",
+		.delivery = task_is_transactional(task) ? "exactly_once" : "at_least_once",
 		.control = o->control,
 		.interval = task->commit_interval_ms * USEC_PER_MSEC,
 		.acl = &acl_core,
 	};
 	int rc = last_commit_new(&commit, &r->checkpoint, err);
 	if (rc == 0) {
-		const struct capture_options capture = {.task = task, .checkpoint = r->checkpoint};
+		const struct capture_options capture = {
+			.task = task, .checkpoint = r->checkpoint, .cluster = r->cluster};
 		rc = capture_new(&capture, &r->capture, err);
 	}
 	if (rc == 0) {

@@ -17,6 +17,7 @@ struct runner;
 struct runner_options {
 	struct zk *zk;
 	const char *task_path;
+	const char *cluster;       /* daemon_cluster() */
 	const char *instance_path; /* of our node */
 	const char *instance;      /* its name */
 	int64_t epoch;             /* its creation */

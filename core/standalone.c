@@ -152,7 +152,7 @@ static int open_capture(struct run *r)
 		.dir = r->o->state_dir ? r->o->state_dir : r->throwaway,
 		.task = r->task->name,
 		.uid = r->task->uid,
-		.delivery = "at_least_once",
+		.delivery = task_is_transactional(r->task) ? "exactly_once" : "at_least_once",
 		.instance = instance,
 		.interval = r->task->commit_interval_ms * USEC_PER_MSEC,
 	};
@@ -162,6 +162,7 @@ static int open_capture(struct run *r)
 	const struct capture_options o = {
 		.task = r->task,
 		.checkpoint = r->checkpoint,
+		.cluster = state_folder_cluster(r->checkpoint),
 		.until = r->o->until,
 		.with_keys = r->o->with_keys,
 		.fail_fast = true,

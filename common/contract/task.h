@@ -267,6 +267,11 @@ int task_parse(const char *text, size_t len, struct task **ret, struct err *err)
 /* Reads the file (at most TASK_DOCUMENT_MAX bytes) and parses it. */
 int task_load(const char *path, struct task **ret, struct err *err) MR_MUST_CHECK;
 void task_free(struct task *t);
+/*
+ * Whether rows and position are committed together: pipe.delivery is exactly_once and the pipe
+ * has transactions. A file, stdout and none have not: they get each row at least once.
+ */
+bool task_is_transactional(const struct task *t);
 
 /*
  * Resolves references and opens what is sealed, in place: passwords, certificates and keys

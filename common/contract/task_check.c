@@ -26,6 +26,11 @@ int task_name_check(const char *name, const char **ret_reason)
 	return *ret_reason ? -EINVAL : 0;
 }
 
+bool task_is_transactional(const struct task *t)
+{
+	return t->pipe.delivery == TASK_EXACTLY_ONCE && t->pipe.type == TASK_PIPE_KAFKA;
+}
+
 /* Digits, exactly `n` of them. */
 static bool digits(const char **p, int n, int *ret)
 {

@@ -262,10 +262,10 @@ static const struct task_field pipe_fields[] = {
 	{"format", FIELD_ENUM, AT(pipe.format), .fallback = "debezium", .choices = formats,
 	 .meaning = "Shape of the messages."},
 	{"delivery", FIELD_ENUM, AT(pipe.delivery), .fallback = "at_least_once",
-	 .choices = deliveries, .refused = BIT(TASK_EXACTLY_ONCE),
-	 .refusal = "is not supported yet: use at_least_once (nothing is lost; after a crash "
-		    "some messages come twice)",
-	 .meaning = "What consumers may rely on after a failure."},
+	 .choices = deliveries,
+	 .meaning = "What consumers may rely on after a failure. exactly_once: one that reads "
+		    "committed messages has each row change once, in order (pipe kafka; the other "
+		    "pipes have no transactions and get each at least once)."},
 	{"tombstones", FIELD_SWITCH, AT(pipe.tombstones), .fallback = "true with debezium",
 	 .meaning = "A delete is followed by a message with its key and no value; without this "
 		    "as the format's own tool does: debezium yes, the others no."},

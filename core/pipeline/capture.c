@@ -17,8 +17,8 @@
  */
 #include "common/contract/errors.h"
 #include "common/os/log.h"
-#include "common/os/random.h"
 #include "core/pipeline/capture_priv.h"
+#include "core/pipeline/commit.h"
 #include "core/pipeline/setup.h"
 
 #include <errno.h>
@@ -39,6 +39,8 @@ int capture_new(const struct capture_options *o, struct capture **ret, struct er
 	if (!c)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a task");
 	c->o = *o;
+	c->transactional = checkpoint_is_transactional(o->checkpoint);
+	buf_init(&c->text);
 	c->stop.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&c->stop.lock, NULL);
 	pthread_mutex_init(&c->lock, NULL);
@@ -60,6 +62,7 @@ void capture_free(struct capture *c)
 		return;
 	position_clear(&c->safe);
 	position_clear(&c->shown);
+	buf_free(&c->text);
 	if (c->stop.fd >= 0)
 		close(c->stop.fd);
 	pthread_mutex_destroy(&c->stop.lock);
@@ -110,7 +113,9 @@ static int close_books(struct capture *c)
 	c->batch_bytes = p.batch_bytes;
 	c->ledger_live = false;
 	pthread_mutex_unlock(&c->lock);
-	int rc = ledger_position(&c->ledger, &c->safe);
+	/* Of a transactional pipe only what was committed counts, and that is shown. */
+	int rc = c->transactional ? position_copy(&c->safe, &c->shown)
+				  : ledger_position(&c->ledger, &c->safe);
 	capture_show_position(c, &c->safe);
 	if (l.moves)
 		c->rebuilds = 0;
@@ -123,6 +128,9 @@ static int open_pipe(struct capture *c, struct deliver *d, struct err *err)
 	if (setup_pipe_options(c->o.task, c->o.with_keys, &setup) < 0)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a pipe");
 	setup.options.batch_bytes = c->batch_bytes;
+	if (c->transactional)
+		setup_transactions(c->o.task, c->o.cluster, &setup);
+	c->fenced = c->pipe_failed = false;
 	struct pipe_callbacks callbacks = {
 		.ctx = d, .ack = deliver_ack, .state = capture_pipe_state};
 	struct pipe *pipe;
@@ -137,6 +145,20 @@ static int open_pipe(struct capture *c, struct deliver *d, struct err *err)
 	return 0;
 }
 
+/* Takes over, and starts the ledger at what was found. */
+static int take_over(struct capture *c, struct err *err)
+{
+	int rc = capture_find_start(c, err);
+	c->rebuild = rc < 0 && c->pipe_failed && err->kind && err->kind->class == ERR_CLASS_RETRY;
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&c->lock);
+	ledger_free(&c->ledger);
+	rc = ledger_init(&c->ledger, &c->safe);
+	pthread_mutex_unlock(&c->lock);
+	return rc < 0 ? err_set(err, rc, ERR_MEMORY, "no memory for the position") : 0;
+}
+
 /* The source's thread runs beside deliver_run(); both have ended when this returns. */
 static int run_threads(struct capture *c, struct deliver *d, struct source_thread *source,
 		       struct err *err)
@@ -146,7 +168,7 @@ static int run_threads(struct capture *c, struct deliver *d, struct source_threa
 	if (rc < 0)
 		return err_set(err, rc, ERR_INTERNAL, "no thread for the source");
 	atomic_store(&c->state, CAPTURE_RUNNING);
-	rc = deliver_run(d, err);
+	rc = c->transactional ? commit_run(d, err) : deliver_run(d, err);
 	c->rebuild = rc < 0 && !d->unsaved && err->kind && err->kind->class == ERR_CLASS_RETRY;
 	/* When delivering failed, the source is still reading: end it. */
 	ring_close(c->ring);
@@ -189,9 +211,6 @@ static int run_episode(struct capture *c, struct err *err)
 		.stats = &c->source,
 		.until = &c->o.until,
 		.fail_fast = c->o.fail_fast,
-		.identity = checkpoint_source(c->o.checkpoint),
-		.start_time = c->start_time,
-		.history = checkpoint_history(c->o.checkpoint),
 	};
 	struct deliver d = {
 		.owner = c,
@@ -222,9 +241,16 @@ static int run_episode(struct capture *c, struct err *err)
 	rc = open_pipe(c, &d, err);
 	if (rc == 0) {
 		source.pipe = d.pipe = c->pipe;
-		if (schema_store_begin(source.history, &c->safe, source.identity, true) < 0)
+		if (c->transactional)
+			rc = take_over(c, err);
+		source.history = checkpoint_history(c->o.checkpoint);
+		source.identity = checkpoint_source(c->o.checkpoint);
+		source.start_time = c->start_time;
+		if (rc == 0 &&
+		    schema_store_begin(source.history, &c->safe, source.identity, true) < 0)
 			rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for table definitions");
-		if (rc == 0)
+		bool begun = rc == 0;
+		if (begun)
 			rc = source_thread_init(&source, &c->safe, err);
 		if (rc == 0)
 			rc = run_threads(c, &d, &source, err);
@@ -241,7 +267,8 @@ static int run_episode(struct capture *c, struct err *err)
 		deliver_drop(&d, failed, &failure, err);
 		if (failure.at.file[0])
 			capture_note_failure(c, &failure);
-		source_thread_fini(&source);
+		if (begun)
+			source_thread_fini(&source);
 	}
 	pthread_mutex_lock(&c->lock);
 	c->ring = NULL;
@@ -253,99 +280,6 @@ static int run_episode(struct capture *c, struct err *err)
 }
 
 /* ---------------------------------------------------------------- the capture */
-
-/*
- * Is the new position one that was passed on the way to the saved one? Then what was recorded
- * on that way holds there too.
- */
-static bool was_passed(struct checkpoint *k, const struct position *p, const char *identity)
-{
-	struct position old;
-	struct err ignored;
-	if (!checkpoint_found(k))
-		return false;
-	position_init(&old, checkpoint_flavor(k));
-	bool passed = false;
-	if (old.flavor == p->flavor && checkpoint_load(k, &old, &ignored) == 0) {
-		if (old.gtids && p->gtids)
-			passed = gtid_set_covers(old.gtids, p->gtids);
-		else if (!old.gtids && !p->gtids && strcmp(checkpoint_source(k), identity) == 0)
-			passed = binlog_pos_compare(&p->at, &old.at) == -1;
-	}
-	position_clear(&old);
-	return passed;
-}
-
-/* Where a task begins that has no position, or was given another one; saved at once. */
-static int resolve_start(struct capture *c, const struct server_start *start, struct err *err)
-{
-	struct checkpoint *k = c->o.checkpoint;
-	char identity[64];
-	int rc = source_find_start(c->o.task, start, &c->stop, &c->safe, identity, err);
-	if (rc == 0 && schema_store_begin(checkpoint_history(k), &c->safe, identity,
-					  was_passed(k, &c->safe, identity)) < 0)
-		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for table definitions");
-	if (rc == 0 && checkpoint_set_source(k, identity) < 0)
-		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the position");
-	/*
-	 * Saved before anything is read: a crash before the first commit must not resolve
-	 * `latest` again, later.
-	 */
-	return rc < 0 ? rc : checkpoint_save(k, &c->safe, err);
-}
-
-/* Makes the position ours and learns it: the saved one, else what the document says. */
-static int take_position(struct capture *c, struct err *err)
-{
-	struct checkpoint *k = c->o.checkpoint;
-	struct server_start start;
-	int rc = c->claimed ? 0 : checkpoint_claim(k, err);
-	if (rc < 0)
-		return rc;
-	c->claimed = true;
-	rc = setup_start(c->o.task, checkpoint_control(k), checkpoint_ordered(k), &start, err);
-	if (rc < 0)
-		return rc;
-	c->start_time = start.time;
-	if (!checkpoint_found(k) || checkpoint_ordered(k))
-		return resolve_start(c, &start, err);
-	position_clear(&c->safe);
-	position_init(&c->safe, checkpoint_flavor(k));
-	rc = checkpoint_load(k, &c->safe, err);
-	if (rc == 0)
-		log_info("resuming behind %s:%llu", c->safe.at.file,
-			 (unsigned long long)c->safe.at.pos);
-	return rc;
-}
-
-/* The same, as often as the source or ZooKeeper are away. */
-static int find_start(struct capture *c, struct err *err)
-{
-	for (unsigned attempt = 0;; attempt++) {
-		int rc = take_position(c, err);
-		if (rc == 0) {
-			capture_hold(c, NULL);
-			capture_show_position(c, &c->safe);
-			return 0;
-		}
-		if (atomic_load(&c->stop.stopping) && rc != -ENOMEM &&
-		    !checkpoint_is_lost(c->o.checkpoint)) {
-			err_clear(err);
-			return -ECANCELED;
-		}
-		bool broken = err->kind == ERR_SOURCE_LOST && attempt < BROKEN_AT_FIRST_MAX;
-		if ((c->o.fail_fast && !broken) || !err->kind || err->kind->class != ERR_CLASS_RETRY ||
-		    checkpoint_is_lost(c->o.checkpoint))
-			return rc;
-		if (rc == -EAGAIN)
-			capture_hold(c, err);
-		else
-			source_away(&c->source, "the source is away, waiting for it", err);
-		int ms = attempt < 7 ? 100 << attempt : 10000;
-		struct pollfd pfd = {.fd = c->stop.fd, .events = POLLIN};
-		poll(&pfd, 1, ms / 2 + (int)random_below((uint64_t)ms / 2));
-	}
-}
 
 /* After a producer that could not go on. False: stopped while waiting. */
 static bool wait_for_rebuild(struct capture *c, const struct err *err)
@@ -365,7 +299,7 @@ static bool wait_for_rebuild(struct capture *c, const struct err *err)
 
 int capture_run(struct capture *c, struct position *ret_position, struct err *err)
 {
-	int rc = find_start(c, err);
+	int rc = c->transactional ? 0 : capture_find_start(c, err);
 	while (rc == 0) {
 		rc = run_episode(c, err);
 		if (rc == 0 || !err->kind || err->kind->class != ERR_CLASS_RETRY ||

@@ -32,6 +32,8 @@ struct capture_options {
 	const struct task *task;       /* secrets resolved; outlives the capture */
 	/* Open and not claimed; outlives the capture. It also says whether we may act. */
 	struct checkpoint *checkpoint;
+	/* The installation's id: in names of a transactional task; outlives the capture. */
+	const char *cluster;
 	struct until until;
 	bool with_keys; /* pipes stdout and file: key and headers too */
 	/*

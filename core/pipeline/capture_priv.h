@@ -5,6 +5,7 @@
 #include "core/pipeline/capture.h"
 #include "core/pipeline/deliver.h"
 #include "core/pipeline/source.h"
+#include "core/pipe/transaction.h"
 
 struct capture {
 	struct capture_options o;
@@ -23,6 +24,14 @@ struct capture {
 	unsigned rebuilds;  /* in a row */
 	bool rebuild;       /* the episode ended with a producer that could not go on */
 
+	/* Delivery exactly_once; delivering thread. */
+	bool transactional;
+	bool fenced;                   /* this pipe has taken over */
+	bool pipe_failed;              /* while it took over */
+	struct pipe_takeover takeover; /* with `text` and `owner` */
+	struct buf text;
+	char owner[120];
+
 	/* The episode at hand; the lock lets other threads look at it. */
 	pthread_mutex_t lock;
 	struct ring *ring;
@@ -39,6 +48,15 @@ struct capture {
 	struct err held_why; /* with held */
 	struct capture_failure failure;
 };
+
+/*
+ * start.c: makes the position ours and learns it, into c->safe; as often as the source,
+ * ZooKeeper or (transactional: c->pipe is open) Kafka are away. 0; -ECANCELED: stopped
+ * meanwhile; or why the capture ends, c->pipe_failed: this episode.
+ */
+int capture_find_start(struct capture *c, struct err *err);
+/* Composes *p, commits it with what was put, and lets it be seen. */
+int capture_commit(struct capture *c, const struct position *p, struct err *err);
 
 /* Delivering thread: the safe position moved. */
 void capture_show_position(struct capture *c, const struct position *safe);

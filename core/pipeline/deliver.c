@@ -46,11 +46,7 @@ static int hand_over(struct deliver *d, struct err *err)
 	return n;
 }
 
-/*
- * The courtesy clock: 1, or 0 while nothing may be handed over or saved, or why it never
- * may again.
- */
-static int may_act(struct deliver *d, struct err *err)
+int deliver_may_act(struct deliver *d, struct err *err)
 {
 	struct err why = {0};
 	int rc = checkpoint_may_act(d->checkpoint, &why);
@@ -133,7 +129,7 @@ int deliver_run(struct deliver *d, struct err *err)
 	for (;;) {
 		/* Read before the ring: what was published before it is then seen. */
 		bool done = atomic_load(d->source_done);
-		int may = may_act(d, err);
+		int may = deliver_may_act(d, err);
 		if (may < 0)
 			return may;
 		int taken = may ? hand_over(d, err) : 0;

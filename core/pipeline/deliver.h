@@ -58,6 +58,13 @@ void deliver_ack(void *ctx, struct record *r);
  */
 int deliver_run(struct deliver *d, struct err *err) MR_MUST_CHECK;
 
+/* Shared with commit.c: */
+/*
+ * The courtesy clock: 1, or 0 while nothing may be handed over or saved, or why it never
+ * may again.
+ */
+int deliver_may_act(struct deliver *d, struct err *err) MR_MUST_CHECK;
+
 /*
  * After pipe_close() and the end of the source's thread: frees what the records left in
  * the ring own. If `failed` is one of them, says in err which row of which transaction

@@ -230,6 +230,15 @@ int setup_pipe_options(const struct task *task, bool with_keys, struct setup_pip
 	return 0;
 }
 
+void setup_transactions(const struct task *task, const char *cluster, struct setup_pipe *ret)
+{
+	snprintf(ret->id, sizeof(ret->id), "mr.%s.%s", cluster, task->name);
+	snprintf(ret->positions, sizeof(ret->positions), "__mr_positions.%s.%s", cluster,
+		 task->name);
+	ret->options.transaction.id = ret->id;
+	ret->options.transaction.positions = ret->positions;
+}
+
 void setup_pipe_free(struct setup_pipe *s)
 {
 	free(s->pairs);

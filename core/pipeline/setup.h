@@ -35,11 +35,20 @@ int setup_start(const struct task *task, const struct control_doc *control, bool
 
 void setup_envelope_options(const struct task *task, struct envelope_options *ret);
 
+enum { SETUP_ID_MAX = 250 }; /* Kafka's bound of a topic's name, and its end */
+
 /* The arrays that pipe options point to. */
 struct setup_pipe {
 	struct pipe_options options;
 	struct pipe_pair *pairs;
+	char id[SETUP_ID_MAX], positions[SETUP_ID_MAX];
 };
+
+/*
+ * The names that a transactional task has in Kafka, in *ret, which stays where it is:
+ * mr.<cluster>.<task> and __mr_positions.<cluster>.<task>.
+ */
+void setup_transactions(const struct task *task, const char *cluster, struct setup_pipe *ret);
 
 /* 0 or -ENOMEM; setup_pipe_free() afterwards, once pipe_open() has read them. */
 int setup_pipe_options(const struct task *task, bool with_keys, struct setup_pipe *ret) MR_MUST_CHECK;

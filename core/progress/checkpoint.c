@@ -128,8 +128,9 @@ struct schema_store *checkpoint_history(struct checkpoint *c)
 
 int checkpoint_take_history(struct checkpoint *c, const void *text, size_t len, struct err *err)
 {
-	if (!c->history)
-		c->history = schema_store_new(c->doc.uid);
+	/* Claimed again, before anything was done with it. */
+	schema_store_free(c->history);
+	c->history = schema_store_new(c->doc.uid);
 	return !c->history || schema_store_parse(c->history, text, len) < 0
 		       ? checkpoint_no_memory(err)
 		       : 0;
@@ -141,10 +142,9 @@ static int write_history(void *ctx, const void *text, size_t len, bool anew, str
 	return c->store->save_history(c, text, len, anew, err);
 }
 
-int checkpoint_save(struct checkpoint *c, const struct position *p, struct err *err)
+int checkpoint_next(struct checkpoint *c, const struct position *p, struct buf *ret,
+		    struct err *err)
 {
-	struct buf b;
-	c->failed = true; /* until it is kept */
 	/* A position may need definitions that were learned in front of it. */
 	const struct schema_sink sink = {.write = write_history, .ctx = c};
 	int rc = c->history && c->store->save_history
@@ -160,16 +160,25 @@ int checkpoint_save(struct checkpoint *c, const struct position *p, struct err *
 	if (c->has_control)
 		c->doc.reset = c->control.reset;
 	c->doc.ts_ms = (uint64_t)(clock_wall() / USEC_PER_MSEC);
+	position_doc_print(&c->doc, ret);
+	buf_lit(ret, "\n");
+	return ret->failed ? checkpoint_no_memory(err)
+	       : ret->len > POSITION_DOCUMENT_MAX
+		       ? err_set(err, -EFBIG, ERR_STATE_INVALID,
+				 "the position document would be larger than %d bytes: the source's "
+				 "GTID set has too many gaps",
+				 POSITION_DOCUMENT_MAX)
+		       : 0;
+}
+
+int checkpoint_save(struct checkpoint *c, const struct position *p, struct err *err)
+{
+	struct buf b;
+	c->failed = true; /* until it is kept */
 	buf_init(&b);
-	position_doc_print(&c->doc, &b);
-	buf_lit(&b, "\n");
-	rc = b.failed ? checkpoint_no_memory(err)
-	     : b.len > POSITION_DOCUMENT_MAX
-		     ? err_set(err, -EFBIG, ERR_STATE_INVALID,
-			       "the position document would be larger than %d bytes: the source's "
-			       "GTID set has too many gaps",
-			       POSITION_DOCUMENT_MAX)
-		     : c->store->save(c, &b, err);
+	int rc = checkpoint_next(c, p, &b, err);
+	if (rc == 0)
+		rc = c->store->save(c, &b, err);
 	buf_free(&b);
 	if (rc < 0)
 		return rc;

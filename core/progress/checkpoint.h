@@ -12,6 +12,7 @@
 #ifndef MR_PROGRESS_CHECKPOINT_H
 #define MR_PROGRESS_CHECKPOINT_H
 
+#include "common/base/buf.h"
 #include "common/contract/control.h"
 #include "core/model/position.h"
 #include "core/progress/ledger.h"
@@ -89,6 +90,44 @@ int checkpoint_tick(struct checkpoint *c, const struct ledger *l, usec_t now,
 		    struct err *err) MR_MUST_CHECK;
 /* Saves the position if it moved since the last save: at a clean stop. As checkpoint_tick. */
 int checkpoint_flush(struct checkpoint *c, const struct ledger *l, struct err *err) MR_MUST_CHECK;
+/*
+ * Delivery exactly_once: the position is the pipe's, committed there together with the rows,
+ * and what is kept here is a copy of it, made afterwards (protocol.md, rules 2 to 6).
+ *
+ *   checkpoint_confirm()    before any fencing: is it ours to write?
+ *   … the pipe fences, and reads what was committed last
+ *   checkpoint_claim()      as always; it changes nothing but the epoch of what is kept.
+ *                           Again, as long as nothing was committed
+ *   checkpoint_reconcile()  which of the two positions counts
+ *   checkpoint_compose() … the pipe commits it … checkpoint_committed()
+ *   checkpoint_copy()
+ */
+bool checkpoint_is_transactional(const struct checkpoint *c);
+/*
+ * Asks now, not from memory, whether our instance's node is still there: then it is also the
+ * smallest, as it was when we began. 0, -EAGAIN, or as checkpoint_may_act(). A folder: 0.
+ */
+int checkpoint_confirm(struct checkpoint *c, struct err *err) MR_MUST_CHECK;
+/*
+ * Compares what the pipe has (len 0: nothing) with what is kept, and makes the later one what
+ * checkpoint_load() gives. Behind checkpoint_claim(), and again whenever the pipe was
+ * fenced anew. Errors: ERR_ZK_GONE (another's later claim is in the pipe: lost),
+ * ERR_PIPE_LOST_POSITION, ERR_STATE_INVALID, ERR_MEMORY.
+ */
+int checkpoint_reconcile(struct checkpoint *c, const void *text, size_t len, const char *cluster,
+			 struct err *err) MR_MUST_CHECK;
+/*
+ * The next document, for the pipe, into ret; what it needs of the history is kept first
+ * (-EAGAIN: ZooKeeper is away, compose again). Between this and checkpoint_committed()
+ * nothing is copied: it is not known whether it counts.
+ */
+int checkpoint_compose(struct checkpoint *c, const struct position *p, struct buf *ret,
+		       struct err *err) MR_MUST_CHECK;
+void checkpoint_committed(struct checkpoint *c);
+/* Keeps a copy of what was committed, if there is news. As checkpoint_flush() and _tick(). */
+int checkpoint_copy(struct checkpoint *c, struct err *err) MR_MUST_CHECK;
+int checkpoint_copy_tick(struct checkpoint *c, usec_t now, struct err *err) MR_MUST_CHECK;
+
 /* When checkpoint_tick() could next have something to do, on clock_boot()'s scale. */
 usec_t checkpoint_due(const struct checkpoint *c);
 /* Saves done since open. */

@@ -9,6 +9,12 @@ struct store {
 	/* See checkpoint_claim(), checkpoint_may_act(); NULL: nothing to do, always. */
 	int (*claim)(struct checkpoint *c, struct err *err);
 	int (*may_act)(struct checkpoint *c, struct err *err);
+	/* See checkpoint_confirm(); NULL: it is. */
+	int (*confirm)(struct checkpoint *c, struct err *err);
+	/* Another has claimed the pipe's position: nothing is saved from here on. */
+	int (*lose)(struct checkpoint *c, const char *why, struct err *err);
+	/* A folder: the pipe has seen a higher epoch than ours, of a later copy of it. */
+	int (*raise)(struct checkpoint *c, uint64_t epoch, struct err *err);
 	/* Replaces what is kept by c->doc, printed. */
 	int (*save)(struct checkpoint *c, const struct buf *text, struct err *err);
 	/* Keeps the history: all of it anew, or more behind what is kept. */
@@ -35,6 +41,12 @@ struct checkpoint {
 	struct position_doc doc;
 	struct position work; /* the ledger's position, while it is saved */
 	bool failed;          /* the last save did: doc is not what is kept there */
+	/* Delivery exactly_once; see checkpoint_transactional.c. */
+	bool transactional;
+	bool reconciled;
+	bool composing;        /* doc may or may not be what the pipe has */
+	bool uncopied;         /* doc is what the pipe has, and is not kept yet */
+	uint64_t committed;    /* seq that the pipe has, as far as we know */
 	uint64_t moves;       /* of the ledger, at the last save */
 	usec_t last;          /* the last attempt */
 	uint64_t saves;
@@ -47,6 +59,9 @@ int checkpoint_init(struct checkpoint *c, const struct store *store, usec_t inte
 /* Frees them; for store.close and a failed start. */
 void checkpoint_fini(struct checkpoint *c);
 int checkpoint_no_memory(struct err *err);
+/* The document behind c->doc: p in it, its number raised; history kept first. */
+int checkpoint_next(struct checkpoint *c, const struct position *p, struct buf *ret,
+		    struct err *err) MR_MUST_CHECK;
 /* What is kept of the history; nothing: len 0. */
 int checkpoint_take_history(struct checkpoint *c, const void *text, size_t len,
 			    struct err *err) MR_MUST_CHECK;

@@ -301,7 +301,8 @@ static int adopt(struct last_commit *l, struct err *err)
 		position_doc_clear(&d);
 		return rc;
 	}
-	if (position_doc_set(&d.delivery, c->doc.delivery) < 0 ||
+	/* Whether a copy of the pipe's is here counts when the two are compared. */
+	if ((!c->transactional && position_doc_set(&d.delivery, c->doc.delivery) < 0) ||
 	    position_doc_set(&d.instance, c->doc.instance) < 0) {
 		position_doc_clear(&d);
 		return checkpoint_no_memory(err);
@@ -332,16 +333,19 @@ static int write_claim(struct last_commit *l, struct err *err)
 {
 	struct checkpoint *c = &l->base;
 	struct buf b;
+	uint64_t former = c->doc.epoch;
 	c->doc.epoch = c->epoch;
 	c->doc.ts_ms = (uint64_t)(clock_wall() / USEC_PER_MSEC);
 	/* One that is set by hand counts as done when it is saved. */
-	if (!c->ordered)
+	if (!c->ordered && !c->transactional)
 		c->doc.reset = c->control.reset;
 	buf_init(&b);
 	position_doc_print(&c->doc, &b);
 	buf_lit(&b, "\n");
 	int rc = b.failed ? checkpoint_no_memory(err) : try_write(l, &b, err);
 	buf_free(&b);
+	if (c->transactional)
+		c->doc.epoch = former; /* for the comparison with the pipe's */
 	return rc;
 }
 
@@ -486,6 +490,22 @@ static int save_history(struct checkpoint *c, const void *text, size_t len, bool
 					 : 0;
 }
 
+static int confirm(struct checkpoint *c, struct err *err)
+{
+	struct last_commit *l = of(c);
+	int rc = ready(l, err);
+	if (rc == 0) {
+		rc = zk_sync(l->zk, l->instance_path, time_left(l), err);
+		rc = rc == -ENOENT ? 0 : rc < 0 ? failed(l, rc, err) : 0;
+	}
+	return rc < 0 ? rc : read_instance(l, err);
+}
+
+static int lose_to_another(struct checkpoint *c, const char *why, struct err *err)
+{
+	return gone(of(c), err, why);
+}
+
 /* ---------------------------------------------------------------- life */
 
 static void close_commit(struct checkpoint *c)
@@ -500,6 +520,8 @@ static void close_commit(struct checkpoint *c)
 static const struct store zookeeper_store = {
 	.claim = claim,
 	.may_act = may_act,
+	.confirm = confirm,
+	.lose = lose_to_another,
 	.save = save,
 	.save_history = save_history,
 	.close = close_commit,
@@ -546,6 +568,7 @@ int last_commit_new(const struct last_commit_options *o, struct checkpoint **ret
 			copy_control(&c->control, o->control) < 0))
 		rc = checkpoint_no_memory(err);
 	c->revision = c->control.revision;
+	c->transactional = strcmp(o->delivery, "exactly_once") == 0;
 	if (rc == 0)
 		rc = commit_history_init(&l->history, o->zk, o->task_path, l->instance_path, o->acl,
 					 err);

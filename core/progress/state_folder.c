@@ -232,7 +232,9 @@ static int load_all(struct state_folder *f, const struct state_folder_options *o
 		rc = history_load(f, err);
 	if (rc < 0)
 		return rc;
-	if (position_doc_set(&f->base.doc.delivery, o->delivery) < 0 ||
+	f->base.transactional = strcmp(o->delivery, "exactly_once") == 0;
+	/* Whether it is a copy of the pipe's counts when the two are compared. */
+	if ((!f->base.transactional && position_doc_set(&f->base.doc.delivery, o->delivery) < 0) ||
 	    position_doc_set(&f->base.doc.instance, o->instance) < 0)
 		return checkpoint_no_memory(err);
 	/* A position of a higher epoch than the folder's: state.json was restored from an old
@@ -271,7 +273,41 @@ static void folder_close(struct checkpoint *c)
 	free(f);
 }
 
+/*
+ * What is kept, read again: a first claim that failed in the pipe has left its marks in the
+ * document at hand.
+ */
+static int folder_claim(struct checkpoint *c, struct err *err)
+{
+	struct position_doc d;
+	if (!c->transactional)
+		return 0;
+	if (position_doc_init(&d) < 0)
+		return checkpoint_no_memory(err);
+	int rc = position_doc_set(&d.uid, c->doc.uid) < 0 ||
+				 position_doc_set(&d.instance, c->doc.instance) < 0
+			 ? checkpoint_no_memory(err)
+			 : 0;
+	if (rc < 0) {
+		position_doc_clear(&d);
+		return rc;
+	}
+	position_doc_clear(&c->doc);
+	c->doc = d;
+	c->found = false;
+	return position_load((struct state_folder *)c, err);
+}
+
+/* state.json is of an earlier copy of the folder. */
+static int folder_raise(struct checkpoint *c, uint64_t epoch, struct err *err)
+{
+	c->epoch = epoch + 1;
+	return state_save((struct state_folder *)c, err);
+}
+
 static const struct store folder_store = {
+	.claim = folder_claim,
+	.raise = folder_raise,
 	.save = folder_save,
 	.save_history = folder_save_history,
 	.close = folder_close,

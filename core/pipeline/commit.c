@@ -1,0 +1,304 @@
+/*
+ * commit.c - see commit.h. One transaction of the pipe:
+ *
+ *   open      the first message was handed over; more follow
+ *   closing   a place was found where it can end: nothing more is handed over
+ *   settled   all of it is acknowledged, and the ledger has applied it: ledger.safe is the
+ *             position behind it
+ *   committed with that position; the next message opens the next one
+ *
+ * It ends behind a MARK (between two groups of the source): at once when the task has caught
+ * up, which is when nothing is in the queue; by size or time when there is more. Inside a
+ * group only when the group is larger than memory.group_bytes, so that readers see it grow
+ * and nothing is held back for long, or when brokers are so slow that the transaction would
+ * outlive its timeout; the position then has `partial`.
+ *
+ * What becomes of the position when something here is wrong: it is committed without rows it
+ * covers, and they are lost. Hence settled() before every commit, and no other caller.
+ */
+#include "core/pipeline/commit.h"
+
+#include "common/contract/errors.h"
+#include "common/os/log.h"
+#include "core/pipeline/capture_priv.h"
+
+#include <errno.h>
+#include <poll.h>
+
+enum {
+	BATCH = 512,           /* records between two looks at acknowledgements */
+	NAP_MS = 1000,         /* the pipe wants to be served once a second */
+	NAP_REFUSED_MS = 100,  /* while the pipe takes nothing */
+	GRACE_MS = 300,        /* for the source's thread to finish the group it publishes */
+	/* Under load; the figures: docs/decisions/0025-exactly-once.md. */
+	COMMIT_BYTES = 32 << 20,
+	COMMIT_MS = 200,
+	GROUP_MS = 3000,       /* inside a group over memory.group_bytes */
+	SLOW_MS = 15000,       /* inside any group: half of the transaction's timeout */
+	POSITION_MS = 10000,   /* a position without rows: what passed was filtered */
+};
+
+enum place { INSIDE, BEHIND_ROW, BEHIND_GROUP };
+
+struct commit {
+	struct deliver *d;
+	enum place place;      /* of what was handed over last */
+	uint64_t messages;     /* in the open transaction */
+	uint64_t bytes;
+	uint64_t group_bytes;  /* of the group at hand, over all transactions */
+	usec_t opened;
+	usec_t last;           /* commit */
+	uint64_t moves;        /* of the ledger, at the last commit */
+	bool closing;
+	usec_t now;
+};
+
+/* ---------------------------------------------------------------- where it ends */
+
+static usec_t ms(int n)
+{
+	return n * USEC_PER_MSEC;
+}
+
+/* Whether the open transaction should end here although there may be more. */
+static bool is_full(const struct commit *c)
+{
+	if (c->messages == 0 || c->place == INSIDE)
+		return false;
+	usec_t age = c->now - c->opened;
+	if (c->place == BEHIND_GROUP)
+		return c->bytes >= COMMIT_BYTES || age >= ms(COMMIT_MS);
+	uint64_t large = c->d->owner->o.task->memory.group_bytes;
+	return (c->group_bytes > large && age >= ms(GROUP_MS)) || age >= ms(SLOW_MS);
+}
+
+static bool has_moved(const struct commit *c)
+{
+	return ledger_stats_read(c->d->ledger).moves != c->moves;
+}
+
+/* Nothing is in the queue: at once, or later if there are no rows to be seen. */
+static bool ends_when_empty(const struct commit *c)
+{
+	if (c->place != BEHIND_GROUP)
+		return false;
+	return c->messages > 0 || (has_moved(c) && c->now - c->last >= ms(POSITION_MS));
+}
+
+/* ---------------------------------------------------------------- handing over */
+
+static void note(struct commit *c, const struct record *r)
+{
+	uint64_t n = (uint64_t)r->key_len + r->headers_len + r->value_len;
+	switch (r->kind) {
+	case RECORD_MESSAGE:
+		if (c->messages++ == 0)
+			c->opened = c->now;
+		c->bytes += n;
+		c->group_bytes += n;
+		c->place = r->flags & RECORD_ROW_END ? BEHIND_ROW : INSIDE;
+		break;
+	case RECORD_GROUP: /* nothing of it is handed over yet */
+		c->group_bytes = 0;
+		break;
+	case RECORD_MARK:
+		c->place = BEHIND_GROUP;
+		break;
+	default: /* XA: its MARK follows */
+		break;
+	}
+}
+
+/* Up to BATCH records, or to the transaction's end. Returns how many, or a failure. */
+static int hand_over(struct commit *c, struct err *err)
+{
+	struct deliver *d = c->d;
+	int n = 0;
+	for (; n < BATCH; n++) {
+		if (!d->pending && is_full(c)) {
+			c->closing = true;
+			break;
+		}
+		if (!d->pending)
+			d->pending = ring_next(d->ring, NULL);
+		struct record *r = d->pending;
+		if (!r) {
+			c->closing = ends_when_empty(c);
+			break;
+		}
+		if (r->kind == RECORD_MESSAGE) {
+			int rc = pipe_put(d->pipe, r, err);
+			if (rc == -EAGAIN) {
+				/* Its topic is being made, say: what is in front need not wait. */
+				c->closing = c->messages > 0 && c->place == BEHIND_GROUP;
+				break;
+			}
+			if (rc < 0)
+				return rc;
+		}
+		ledger_taken(d->ledger, r);
+		note(c, r);
+		d->pending = NULL;
+	}
+	return n;
+}
+
+/* ---------------------------------------------------------------- committing */
+
+/* Everything that was handed over is acknowledged and applied. */
+static bool settled(const struct commit *c)
+{
+	return ledger_stats_read(c->d->ledger).in_flight == 0;
+}
+
+static int commit(struct commit *c, struct err *err)
+{
+	struct deliver *d = c->d;
+	int rc = capture_commit(d->owner, &d->ledger->safe, err);
+	if (rc == -EAGAIN) { /* ZooKeeper: the definitions in front cannot be kept now */
+		if (!d->late)
+			log_err(LOG_LEVEL_WARN, "committing later", err);
+		d->late = true;
+		err_clear(err);
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	c->closing = false;
+	c->messages = c->bytes = 0;
+	c->last = clock_boot();
+	c->moves = ledger_stats_read(d->ledger).moves;
+	return 1;
+}
+
+/* A copy of what is committed, if it is time (or `now_or_never`). */
+static int copy(struct commit *c, bool now_or_never, struct err *err)
+{
+	struct deliver *d = c->d;
+	int rc = now_or_never ? checkpoint_copy(d->checkpoint, err)
+			      : checkpoint_copy_tick(d->checkpoint, clock_boot(), err);
+	if (rc == -EAGAIN) { /* nothing is lost: the pipe has it */
+		if (!d->late)
+			log_err(LOG_LEVEL_WARN, "the position is copied later", err);
+		d->late = true;
+		err_clear(err);
+		return 0;
+	}
+	if (rc > 0 && d->late) {
+		log_info("the position is copied again");
+		d->late = false;
+	}
+	d->unsaved = rc < 0;
+	return rc < 0 ? rc : 0;
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+/* Sleeps until the ring or the pipe has something, or something is due. */
+static void nap(const struct commit *c, bool refused)
+{
+	struct deliver *d = c->d;
+	usec_t wait = checkpoint_due(d->checkpoint) - c->now;
+	int most = refused || atomic_load(d->stopping) ? NAP_REFUSED_MS : NAP_MS;
+	int n = wait > 0 && wait / 1000 < most ? (int)(wait / 1000) + 1 : most;
+	struct pollfd fds[2] = {
+		{.fd = pipe_fd(d->pipe), .events = POLLIN},
+		{.fd = ring_fd(d->ring), .events = POLLIN},
+	};
+	if (refused || ring_closed(d->ring)) {
+		poll(fds, 1, n < NAP_REFUSED_MS ? n : NAP_REFUSED_MS);
+		return;
+	}
+	if (!ring_sleep(d->ring))
+		return;
+	poll(fds, 2, n);
+	ring_wake(d->ring);
+}
+
+/* One round: what can be done now. Returns whether anything moved, or a failure. */
+static int step(struct commit *c, bool may, struct err *err)
+{
+	struct deliver *d = c->d;
+	c->now = clock_boot();
+	int taken = may && !c->closing ? hand_over(c, err) : 0;
+	int rc = taken < 0 ? taken : pipe_serve(d->pipe, 0, err);
+	if (rc >= 0 && c->closing && may && !settled(c)) {
+		pipe_hasten(d->pipe);
+		rc = pipe_serve(d->pipe, 0, err);
+	}
+	int moved = ledger_advance(d->ledger, d->ring);
+	if (rc >= 0 && moved < 0)
+		rc = err_set(err, moved, ERR_MEMORY, "no memory for the position");
+	int committed = 0;
+	if (rc >= 0 && may && c->closing && settled(c))
+		rc = committed = commit(c, err);
+	if (rc >= 0 && may)
+		rc = copy(c, false, err);
+	return rc < 0 ? rc : taken > 0 || moved > 0 || committed > 0;
+}
+
+/* All is handed over and acknowledged. */
+static int finish(struct commit *c, struct err *err)
+{
+	int rc = c->messages > 0 || has_moved(c) ? commit(c, err) : 1;
+	if (rc == 0)
+		return 0; /* the definitions: again */
+	if (rc > 0)
+		rc = copy(c, true, err);
+	return rc < 0 ? rc : 1;
+}
+
+int commit_run(struct deliver *d, struct err *err)
+{
+	struct commit c = {.d = d, .place = BEHIND_GROUP, .last = clock_boot()};
+	usec_t quiet_since = 0; /* since when nothing moved after the source was done */
+	usec_t stop_since = 0;
+	for (;;) {
+		/* Read before the ring: what was published before it is then seen. */
+		bool done = atomic_load(d->source_done);
+		int may = deliver_may_act(d, err);
+		if (may < 0)
+			return may;
+		int rc = step(&c, may > 0, err);
+		bool delivered = !d->pending && ring_used(d->ring) == 0;
+		bool moved = rc > 0;
+		if (rc >= 0 && done && delivered && may)
+			rc = finish(&c, err);
+		else if (rc > 0)
+			rc = 0;
+		if (rc > 0)
+			return 0;
+		if (rc < 0) {
+			struct err second = {0};
+			bool unsaved = d->unsaved;
+			if (!unsaved && copy(&c, true, &second) < 0)
+				log_err(LOG_LEVEL_ERROR, "copying the position", &second);
+			d->unsaved = unsaved; /* not why it ends */
+			return rc;
+		}
+		if (!done && atomic_load(d->stopping)) {
+			if (!stop_since)
+				stop_since = clock_boot();
+			if (clock_boot() - stop_since > ms(GRACE_MS))
+				ring_close(d->ring);
+		}
+		if (moved) {
+			quiet_since = 0;
+			atomic_store_explicit(d->last_ack, clock_boot(), memory_order_relaxed);
+			if (!done || !atomic_load(d->hurry))
+				continue;
+		}
+		if (done) {
+			if (!quiet_since || (*d->reached && !atomic_load(d->stopping)))
+				quiet_since = c.now;
+			/* While nothing may be handed over a stop has nothing to wait for. */
+			if (c.now - quiet_since > d->patience || atomic_load(d->hurry) ||
+			    (!may && atomic_load(d->stopping))) {
+				rc = copy(&c, true, err);
+				return rc < 0 ? rc : -ETIMEDOUT;
+			}
+		}
+		if (!c.closing || !may || d->late)
+			nap(&c, d->pending != NULL || !may || c.closing);
+	}
+}
