@@ -57,6 +57,17 @@ class Bus:
         made[name].result(30 * PATIENCE)
         wait_until(lambda: len(self.partitions(name)) == partitions, 20, f"topic {name} exists")
 
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic, and wait until it is gone."""
+        self._admin.delete_topics([name])[name].result(30 * PATIENCE)
+        wait_until(lambda: not self.partitions(name), 20, f"topic {name} is gone")
+
+    def configure_topic(self, name: str, config: dict) -> None:
+        """Set these settings of a topic."""
+        resource = admin.ConfigResource(admin.RESOURCE_TOPIC, name, set_config=config)
+        for done in self._admin.alter_configs([resource]).values():
+            done.result(30 * PATIENCE)
+
     def collect(self, *topics: str, count: int | None = None, quiet: float = 0.3,
                 timeout: float = 30.0, committed: bool = True) -> list[Message]:
         """All messages of the topics, from their beginnings, in the order of each partition.
