@@ -101,7 +101,7 @@ def test_what_was_not_committed_is_not_seen(source, database, core, kafka, bus):
 def test_a_large_transaction_is_finished_inside(source, database, core, kafka, bus):
     """Over group_bytes: killed in the middle, it goes on behind its last commit."""
     table = make_table(source, database)
-    task = exactly(source, table, kafka, memory={"group_bytes": "1M", "queue_bytes": "1M"},
+    task = exactly(source, table, kafka, memory={"group_bytes": 1 << 20, "queue_bytes": 1 << 20},
                    pipe={"properties": {"linger.ms": "0", "batch.size": "2000"}})
     topic = f"{task['name']}.{table}"
     rows = 60000
@@ -308,7 +308,7 @@ def test_the_position_is_set_and_the_task_made_anew(cluster, source, database, k
     assert arrived(bus, topic, count=4) == [1, 2, 1, 2]
     cluster.mrctl("task", "delete", name, "--yes").ok()
     again = dict(document, source=dict(document["source"], start=here(source)))
-    wait_until(lambda: not cluster.tree.exists(cluster.path(name)), 20, "the task is gone")
+    wait_until(lambda: cluster.tree.get(cluster.path(name)) is None, 20, "the task is gone")
     cluster.create(again, start=True)
     insert(source, table, [3])
     assert arrived(bus, topic, count=5) == [1, 2, 1, 2, 3]
