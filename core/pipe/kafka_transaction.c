@@ -61,15 +61,6 @@ static int transaction_failed(struct kafka *k, rd_kafka_error_t *error, const ch
 	}
 }
 
-int kafka_begin(struct kafka *k, struct err *err)
-{
-	rd_kafka_error_t *error = rd_kafka_begin_transaction(k->rk);
-	if (error)
-		return transaction_failed(k, error, "a transaction cannot begin", err);
-	k->in_transaction = true;
-	return 0;
-}
-
 /* ---------------------------------------------------------------- taking over */
 
 /* rd_kafka_init_transactions() goes on behind its timeout: it is called until it has ended. */
@@ -175,6 +166,26 @@ static int write_position(struct kafka *k, const char *owner, const void *positi
 	return rc < 0 ? rc : write_one(k, "position", position, len, err);
 }
 
+static int begin(struct kafka *k, struct err *err)
+{
+	rd_kafka_error_t *error = rd_kafka_begin_transaction(k->rk);
+	if (error)
+		return transaction_failed(k, error, "a transaction cannot begin", err);
+	k->in_transaction = true;
+	return 0;
+}
+
+/*
+ * Makes the position topic's partition a part of the transaction together with that of the
+ * first message: asked for when the position is written, behind all acknowledgements, it would
+ * cost a round trip of its own. A key without a value leaves nothing behind when compacted.
+ */
+int kafka_begin(struct kafka *k, struct err *err)
+{
+	int rc = begin(k, err);
+	return rc < 0 ? rc : write_one(k, "open", NULL, 0, err);
+}
+
 int kafka_commit(struct pipe *p, const struct pipe_takeover *t, const void *position, size_t len,
 		 struct err *err)
 {
@@ -183,7 +194,7 @@ int kafka_commit(struct pipe *p, const struct pipe_takeover *t, const void *posi
 		*err = k->failure;
 		return k->failure_rc;
 	}
-	int rc = k->in_transaction ? 0 : kafka_begin(k, err);
+	int rc = k->in_transaction ? 0 : begin(k, err);
 	if (rc == 0)
 		rc = write_position(k, t->owner, position, len, err);
 	usec_t end = clock_boot() + COMMIT_S * USEC_PER_SEC;

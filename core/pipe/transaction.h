@@ -17,6 +17,7 @@
  *   key "<topic>/<number>"  value "<owner>\n<offset>": the last offset of a partition that is
  *                           covered by that position, for partitions the transaction touched.
  *                           The owner is the caller's; another owner's records are ignored.
+ *   key "open", no value    the transaction has messages
  *
  * Threads and memory as in pipe.h: the deliver thread, which may be held up here.
  * Does not belong here: what a position says, and which of two is the later one.
