@@ -261,7 +261,7 @@ static const struct task_field pipe_fields[] = {
 		    "separated by ';')."},
 	{"format", FIELD_ENUM, AT(pipe.format), .fallback = "debezium", .choices = formats,
 	 .meaning = "Shape of the messages."},
-	{"delivery", FIELD_ENUM, AT(pipe.delivery), .fallback = "at_least_once",
+	{"delivery", FIELD_ENUM, AT(pipe.delivery), .fallback = "exactly_once",
 	 .choices = deliveries,
 	 .meaning = "What consumers may rely on after a failure. exactly_once: one that reads "
 		    "committed messages has each row change once, in order (pipe kafka; the other "

@@ -156,7 +156,7 @@ static int create(struct reading *r, rd_kafka_queue_t *queue, struct err *err)
 	}
 }
 
-/* Compacted? Who may not ask is believed to know. */
+/* 1: it is compacted; who may not ask is believed to know. 0: ask again. */
 static int check_policy(struct reading *r, rd_kafka_queue_t *queue, struct err *err)
 {
 	int rc;
@@ -164,11 +164,23 @@ static int check_policy(struct reading *r, rd_kafka_queue_t *queue, struct err *
 	char wrong[300] = "";
 	rd_kafka_ConfigResource_t *res =
 		rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, r->k->positions);
-	rd_kafka_DescribeConfigs(r->k->rk, &res, 1, NULL, queue);
+	char text[128];
+	rd_kafka_AdminOptions_t *o =
+		rd_kafka_AdminOptions_new(r->k->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	(void)rd_kafka_AdminOptions_set_request_timeout(o, ASK_MS, text, sizeof(text));
+	/* Any broker can tell; by default the library would wait to know the controller. */
+	(void)rd_kafka_AdminOptions_set_broker(o, r->k->answered_by, text, sizeof(text));
+	rd_kafka_DescribeConfigs(r->k->rk, &res, 1, o, queue);
+	rd_kafka_AdminOptions_destroy(o);
 	rd_kafka_ConfigResource_destroy(res);
 	rd_kafka_event_t *ev = answer(r, queue, err, &rc);
 	if (!ev)
 		return rc;
+	rd_kafka_resp_err_t code = rd_kafka_event_error(ev);
+	if (code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT) {
+		rd_kafka_event_destroy(ev);
+		return later(r, rd_kafka_err2str(code), err);
+	}
 	const rd_kafka_ConfigResource_t **found = NULL;
 	if (!rd_kafka_event_error(ev))
 		found = rd_kafka_DescribeConfigs_result_resources(
@@ -188,7 +200,7 @@ static int check_policy(struct reading *r, rd_kafka_queue_t *queue, struct err *
 		log_warn("topic %s: whether it is compacted is not told (%s)", r->k->positions,
 			 rd_kafka_err2str(rd_kafka_event_error(ev)));
 	rd_kafka_event_destroy(ev);
-	return wrong[0] ? refused(r->k, err, wrong) : 0;
+	return wrong[0] ? refused(r->k, err, wrong) : 1;
 }
 
 /* 1: it is there, with one partition and a leader; 0: ask again. */
@@ -201,6 +213,7 @@ static int look(struct reading *r, rd_kafka_queue_t *queue, struct err *err)
 		return later(r, rd_kafka_err2str(code), err);
 	code = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 	int n = md->topic_cnt == 1 ? md->topics[0].partition_cnt : 0;
+	k->answered_by = md->orig_broker_id;
 	bool led = n > 0 && !md->topics[0].partitions[0].err;
 	rd_kafka_metadata_destroy(md);
 	switch (code) {
@@ -236,9 +249,11 @@ static int find_topic(struct reading *r, struct err *err)
 		rc = look(r, queue, err);
 	while (rc == 0);
 	if (rc > 0)
-		rc = check_policy(r, queue, err);
+		do
+			rc = check_policy(r, queue, err);
+		while (rc == 0);
 	rd_kafka_queue_destroy(queue);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 /* ---------------------------------------------------------------- reading */

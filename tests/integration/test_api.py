@@ -301,7 +301,7 @@ def test_bodies_that_are_wrong(api):
     assert post(document("../../etc")).error(422, "task_invalid")["field"] == "name"
     assert post({**document(), "name": ""}).error(422, "task_invalid")["field"] == "name"
     assert post(document(group="a/b")).error(422, "task_invalid")["field"] == "group"
-    assert post(document(pipe={"delivery": "exactly_once"})).error(422)["field"] == "pipe.delivery"
+    assert post(document(pipe={"delivery": "once"})).error(422)["field"] == "pipe.delivery"
     post(json.dumps(document()), {"Content-Type": "text/xml"}).error(415, "media_type")
     post(json.dumps(document()), {"Content-Type": "application/json; charset=utf-8"}).ok()
     large = document(tables={"include": [f"shop.t{number:06}" for number in range(50000)]})

@@ -102,7 +102,7 @@ def a_document(**changes) -> dict:
     ({"pipe__type": "kafka"}, ["pipe.brokers", "is missing"]),
     ({"pipe__type": "kafka", "pipe__brokers": "k1:9092,:1"}, ["pipe.brokers", "host:port"]),
     ({"pipe__type": "file"}, ["pipe.path", "is missing"]),
-    ({"pipe__delivery": "exactly_once"}, ["pipe.delivery", "at_least_once", "not supported yet"]),
+    ({"pipe__delivery": "once"}, ["pipe.delivery", "at_least_once", "exactly_once"]),
     ({"pipe__format": "maxwel"}, ["pipe.format", "maxwell"]),
     ({"pipe__format": "maxwell", "pipe__options": {"decimal.handling.mode": "string"}},
      ["pipe.options.decimal.handling.mode", "no option of pipe.format"]),

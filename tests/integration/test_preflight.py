@@ -609,10 +609,13 @@ def test_a_topic_name_that_is_too_long(mysql_80, new_database, preflight, kafka)
 
 
 def test_transactions_that_are_too_short(mysql_80, preflight, new_server):
-    """Told for at_least_once; exactly_once will mind."""
+    """Told for at_least_once; exactly_once minds."""
     kafka = new_server("kafka", options={"transaction.max.timeout.ms": "20000"})
     answer = preflight(task_document(mysql_80, include="a.*", pipe=kafka))
     answer.found("pipe.transaction_timeout", "ok", "20000", "30000")
+    answer = preflight(task_document(mysql_80, include="a.*", pipe={
+        "type": "kafka", "brokers": kafka.brokers, "delivery": "exactly_once"}))
+    answer.found("pipe.transaction_timeout", "failed", "20000", "30000")
 
 
 # ---- the list of tables

@@ -67,7 +67,7 @@ static void test_defaults(void **state)
 	assert_int_equal(t->pipe.security.tls.mode, TASK_TLS_DISABLED);
 	assert_int_equal(t->pipe.key, TASK_KEY_PRIMARY);
 	assert_string_equal(t->pipe.key_columns, "");
-	assert_int_equal(t->pipe.delivery, TASK_AT_LEAST_ONCE);
+	assert_int_equal(t->pipe.delivery, TASK_EXACTLY_ONCE);
 	assert_true(t->pipe.tombstones);
 	assert_int_equal(t->pipe.options.compat, TASK_COMPAT_LOSSLESS);
 	assert_int_equal(t->memory.queue_bytes, 16777216);
@@ -349,7 +349,6 @@ static void test_not_yet(void **state)
 	static const struct {
 		const char *text, *where;
 	} cases[] = {
-		{"\"pipe\":{\"delivery\":\"exactly_once\"}", "pipe.delivery"},
 		{"\"pipe\":{\"topics\":{\"dead_letter\":true}}", "pipe.topics.dead_letter"},
 		{"\"consumers\":[{\"type\":\"mysql\"}]", "consumers"},
 		{"\"snapshot\":{\"mode\":\"initial\"}", "snapshot.mode"},
