@@ -1,0 +1,165 @@
+"""A run of the suite: servers, writers, faults until enough, the verdict, the figures."""
+
+import argparse
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import shutil
+import statistics
+import tempfile
+import time
+
+from nemesis import KINDS, Nemesis
+from world import World
+
+DISK_LIMIT = 20 * 2**30  # a run ends before its folder is larger
+
+
+@dataclasses.dataclass
+class Options:
+    """What a run is."""
+
+    seed: int
+    minutes: float = 5.0
+    faults: int = 0            # enough; 0: as many as the minutes give
+    delivery: str = "at_least_once"
+    source: str = "mysql-9.7"
+    sessions: int = 4
+    tables: int = 8
+    pause: float = 0.05        # of a session between two transactions, on average
+    xa: bool = True
+    kinds: tuple = ()
+    recovery: float = 60.0     # seconds within which a fault must be over
+    settle: float = 120.0      # and everything have arrived at the end
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a run showed."""
+
+    options: Options
+    seconds: float
+    faults: list
+    checker: object
+    ledger: dict
+    changes: int
+    starts: int
+    failure: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.failure and not self.checker.kinds
+
+    def text(self) -> str:
+        """The figures, as a page has them; and the first counterexample."""
+        rows = [f"seed {self.options.seed}, {self.options.source}, {self.options.delivery}: "
+                f"{len(self.faults)} faults in {self.seconds / 60:.1f} minutes", "",
+                "| fault | times | recovery p50 | p99 | max | since its begin, max |",
+                "|---|---|---|---|---|---|"]
+        by_kind = collections.defaultdict(list)
+        for fault in self.faults:
+            if fault.recovered:
+                by_kind[fault.kind].append(fault)
+                by_kind["all"].append(fault)
+        for kind in [*sorted(set(by_kind) - {"all"}), *(["all"] if by_kind else [])]:
+            ends = sorted(fault.since_end for fault in by_kind[kind])
+            begins = max(fault.since_begin for fault in by_kind[kind])
+            rows.append(f"| {kind} | {len(ends)} | {statistics.median(ends):.1f} s | "
+                        f"{ends[int(0.99 * (len(ends) - 1) + 0.5)]:.1f} s | {ends[-1]:.1f} s | "
+                        f"{begins:.1f} s |")
+        checker = self.checker
+        rows += ["", "| figure | |", "|---|---|",
+                 f"| row changes committed | {self.changes} |",
+                 f"| messages read | {checker.messages} |",
+                 f"| lost | {checker.kinds['lost']} |",
+                 f"| came again | {checker.duplicates} |",
+                 f"| of these a step back of their key | {checker.rewinds} |",
+                 f"| captures begun | {self.starts} |"]
+        rows += [f"| transactions {name} | {count} |" for name, count in sorted(self.ledger.items())]
+        for name, count in sorted(checker.kinds.items()):
+            rows.append(f"| VIOLATIONS: {name} | {count} |")
+        if checker.violations:
+            first = checker.violations[0]
+            rows += ["", "the first counterexample", first.text, "faults:",
+                     *(f"  {fault}" for fault in self.faults)]
+        if self.failure:
+            rows += ["", f"FAILED: {self.failure}"]
+        return "\n".join(rows)
+
+
+def run(box, folder: pathlib.Path, options: Options, say=print) -> Outcome:
+    """One run. Everything random comes from the seed."""
+    say(f"seed {options.seed}: MR_SEED={options.seed}")
+    world = World(box, folder, options)
+    began = time.monotonic()
+    failure = ""
+    nemesis = Nemesis(world, random.Random(options.seed).random(), options.kinds)
+    try:
+        world.write(options.seed)
+        world.recovered(time.monotonic(), 30)
+        while time.monotonic() - began < options.minutes * 60 and \
+                (not options.faults or len(nemesis.faults) < options.faults):
+            try:
+                say(str(nemesis.next(options.recovery)))
+            except AssertionError as error:
+                last = nemesis.faults[-1]
+                failure = f"#{last.number} {last.kind} ({last.what}): {error}"
+                say(failure)
+                break
+            if _size(folder) > DISK_LIMIT:
+                say("no more: the folder is large enough")
+                break
+        world.stop_writing()
+        seconds = time.monotonic() - began
+        checker, ledger, truth = world.verdict()
+        if not failure:
+            try:
+                world.binlog_agrees(truth)
+            except AssertionError as error:
+                failure = str(error)
+        return Outcome(options, seconds, nemesis.faults, checker, ledger,
+                       sum(map(len, truth.values())), len(world.starts_ms()), failure)
+    finally:
+        world.close()
+
+
+def _size(folder: pathlib.Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def main() -> int:
+    """The command line; the exit status."""
+    # pylint: disable-next=import-outside-toplevel
+    from sandbox import Sandbox, stop_on_signals
+    parser = argparse.ArgumentParser(prog="tests/fault/run", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--faults", type=int, default=0, help="end after so many")
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("MR_SEED") or 0))
+    parser.add_argument("--delivery", default="at_least_once",
+                        choices=("at_least_once", "exactly_once"))
+    parser.add_argument("--source", default="mysql-9.7")
+    parser.add_argument("--kind", action="append", choices=list(KINDS), dest="kinds",
+                        help="only this fault; may be given again")
+    parser.add_argument("--no-xa", action="store_false", dest="xa")
+    parser.add_argument("--json", help="write the faults there, too")
+    words = parser.parse_args()
+    stop_on_signals()
+    options = Options(words.seed or random.SystemRandom().randrange(1, 10**9), words.minutes,
+                      words.faults, words.delivery, words.source, xa=words.xa,
+                      kinds=tuple(words.kinds or ()))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="mr-fault-"))
+    with Sandbox() as box:
+        outcome = run(box, folder, options)
+    print(outcome.text())
+    if words.json:
+        pathlib.Path(words.json).write_text(json.dumps(
+            [dataclasses.asdict(fault) for fault in outcome.faults]), encoding="ascii")
+    if outcome.ok:
+        shutil.rmtree(folder)
+    else:
+        print(f"the logs are in {folder}")
+    return 0 if outcome.ok else 1
