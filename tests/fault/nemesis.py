@@ -28,21 +28,17 @@ class Fault:
     begun: float
     ended: float = 0.0
     recovered: float = 0.0
+    silence: float = 0.0   # the longest time without a new row
 
     @property
     def since_end(self) -> float:
         """From its end until a newer row arrived."""
         return self.recovered - self.ended
 
-    @property
-    def since_begin(self) -> float:
-        """From its beginning."""
-        return self.recovered - self.begun
-
     def __str__(self):
         return (f"{time.strftime('%H:%M:%S', time.gmtime(self.wall))} #{self.number} {self.kind} "
                 f"({self.what}) lasted {self.ended - self.begun:.1f} s, "
-                f"recovered {self.since_end:.1f} s later")
+                f"recovered {self.since_end:.1f} s later, {self.silence:.1f} s of silence")
 
 
 class Nemesis:
@@ -52,7 +48,7 @@ class Nemesis:
         self.world = world
         self._random = random.Random(seed)
         self.faults = []
-        self._kinds = kinds or list(KINDS)
+        self._kinds = list(kinds or KINDS)
         self._deck = []
 
     def next(self, timeout: float) -> Fault:
@@ -62,13 +58,14 @@ class Nemesis:
         kind = self._deck.pop()
         fault = Fault(len(self.faults) + 1, kind, "", time.time(), time.monotonic())
         self.faults.append(fault)
-        steps = KINDS[kind](self.world, self._random)
+        steps = (KINDS | SCENARIOS)[kind](self.world, self._random)
         seconds, fault.what = next(steps)
         time.sleep(seconds)
         with contextlib.suppress(StopIteration):
             next(steps)
         fault.ended = time.monotonic()
         fault.recovered = self.world.recovered(fault.ended, timeout)
+        fault.silence = self.world.silence(fault.begun, fault.recovered)
         self._settle()
         return fault
 
@@ -222,6 +219,15 @@ def _document_updated(world, rng):
     yield 0, f"commit_interval_ms {document['commit_interval_ms']}"
 
 
+def _position_set_back(world, rng):
+    """Not among those by chance: what lies between comes again, under either delivery."""
+    told = world.cluster.tree.json(world.cluster.path(world.task, "lastCommit"))
+    time.sleep(rng.uniform(0.5, 2))
+    where = f"{told['file']}:{told['pos']}"
+    world.cluster.mrctl("task", "position", world.task, "--set", where, "--wait").ok()
+    yield 0, where
+
+
 def _server_killed_in_a_call(world, rng):
     """kill -9 of mr-server while it handles an order; then the same order until it is done."""
     server = world.cluster.daemon("s1")
@@ -264,3 +270,6 @@ KINDS = {
     "document updated": _document_updated,
     "mr-server killed in a call": _server_killed_in_a_call,
 }
+
+# Only when asked for by name, under at_least_once.
+SCENARIOS = {"position set back": _position_set_back}

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 
-from nemesis import KINDS, Nemesis
+from nemesis import KINDS, SCENARIOS, Nemesis
 from world import World
 
 DISK_LIMIT = 20 * 2**30  # a run ends before its folder is larger
@@ -58,19 +58,17 @@ class Outcome:
         """The figures, as a page has them; and the first counterexample."""
         rows = [f"seed {self.options.seed}, {self.options.source}, {self.options.delivery}: "
                 f"{len(self.faults)} faults in {self.seconds / 60:.1f} minutes", "",
-                "| fault | times | recovery p50 | p99 | max | since its begin, max |",
-                "|---|---|---|---|---|---|"]
+                "| fault | times | back after its end: p50 | p99 | max | silence: p50 | p99 | max |",
+                "|---|---|---|---|---|---|---|---|"]
         by_kind = collections.defaultdict(list)
         for fault in self.faults:
             if fault.recovered:
                 by_kind[fault.kind].append(fault)
-                by_kind["all"].append(fault)
-        for kind in [*sorted(set(by_kind) - {"all"}), *(["all"] if by_kind else [])]:
-            ends = sorted(fault.since_end for fault in by_kind[kind])
-            begins = max(fault.since_begin for fault in by_kind[kind])
-            rows.append(f"| {kind} | {len(ends)} | {statistics.median(ends):.1f} s | "
-                        f"{ends[int(0.99 * (len(ends) - 1) + 0.5)]:.1f} s | {ends[-1]:.1f} s | "
-                        f"{begins:.1f} s |")
+        kinds = sorted(by_kind.items())
+        for kind, faults in [*kinds, ("all", sum((found for _, found in kinds), []))]:
+            if faults:
+                rows.append(f"| {kind} | {len(faults)} | {_spread(f.since_end for f in faults)} | "
+                            f"{_spread(f.silence for f in faults)} |")
         checker = self.checker
         rows += ["", "| figure | |", "|---|---|",
                  f"| row changes committed | {self.changes} |",
@@ -127,6 +125,13 @@ def run(box, folder: pathlib.Path, options: Options, say=print) -> Outcome:
         world.close()
 
 
+def _spread(values) -> str:
+    """Seconds: median, 99th percentile, greatest."""
+    values = sorted(values)
+    return " | ".join(f"{each:.1f} s" for each in (
+        statistics.median(values), values[round(0.99 * (len(values) - 1))], values[-1]))
+
+
 def _size(folder: pathlib.Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
@@ -142,11 +147,13 @@ def main() -> int:
     parser.add_argument("--delivery", default="at_least_once",
                         choices=("at_least_once", "exactly_once"))
     parser.add_argument("--source", default="mysql-9.7")
-    parser.add_argument("--kind", action="append", choices=list(KINDS), dest="kinds",
+    parser.add_argument("--kind", action="append", choices=[*KINDS, *SCENARIOS], dest="kinds",
                         help="only this fault; may be given again")
     parser.add_argument("--no-xa", action="store_false", dest="xa")
     parser.add_argument("--json", help="write the faults there, too")
     words = parser.parse_args()
+    if words.delivery == "exactly_once" and set(words.kinds or ()) & set(SCENARIOS):
+        parser.error("the checker of exactly_once takes no position that is set back")
     stop_on_signals()
     options = Options(words.seed or random.SystemRandom().randrange(1, 10**9), words.minutes,
                       words.faults, words.delivery, words.source, xa=words.xa,

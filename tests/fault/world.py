@@ -5,6 +5,7 @@
     zk1..3 ── zk links ────┘               of ZooKeeper; mr-server goes there directly
 """
 
+import bisect
 import re
 import time
 from datetime import datetime
@@ -35,6 +36,7 @@ class World:
         self.prober = None
         self.sessions = []
         self.arrived = {}     # probe id -> when it was seen first
+        self.pulse = []       # those times, in their order
         family, _, series = options.source.partition("-")
         self.source = getattr(box, family)(series, options={
             "sync_binlog": 1, "innodb_flush_log_at_trx_commit": 1,
@@ -59,11 +61,11 @@ class World:
                   "delivery": options.delivery, "tombstones": False},
             memory={"group_bytes": GROUP_BYTES})
         self.document["tables"]["exclude"] = [f"{self.database}.audit", f"{self.database}.counter"]
-        self.bus = Bus(self.broker.brokers)
+        bus = Bus(self.broker.brokers)
         self.topics = {f"faults.{self.database}.{name}": 3 if name == writers.HOT else 1
                        for name in [*writers.tables(self.tables), writers.PROBE]}
         for name, partitions in self.topics.items():
-            self.bus.create_topic(name, partitions)
+            bus.create_topic(name, partitions)
         self.task = self.cluster.create(self.document, start=True)
         self.cluster.wait_state(self.task, "STANDBY")
         self.ledger = writers.Ledger(folder / "ledger")
@@ -95,8 +97,10 @@ class World:
 
     def _arrival(self, change):
         self.live.feed(change)
-        if change.table == writers.PROBE:
-            self.arrived.setdefault(change.id, time.monotonic())
+        if change.table == writers.PROBE and change.id not in self.arrived:
+            now = time.monotonic()
+            self.arrived[change.id] = now
+            self.pulse.append(now)
 
     # Writers.
 
@@ -131,6 +135,12 @@ class World:
                 best = self.arrived.get(key, best)
             return best
         return wait_until(found, timeout, "rows arrive again; " + self.state(), 0.02)
+
+    def silence(self, begun: float, until: float) -> float:
+        """The longest time without a new row, from the last before `begun` on."""
+        first = max(0, bisect.bisect_left(self.pulse, begun) - 1)
+        times = [each for each in self.pulse[first:] if each <= until]
+        return max((later - earlier for earlier, later in zip(times, times[1:])), default=0.0)
 
     def state(self) -> str:
         """What the cores say, for a failure's text."""
