@@ -11,7 +11,8 @@ history is the numbers 1 to n, and every fault of delivery is visible in the num
     phantom    a number or transaction that the source never committed, or another's value
 
 exactly_once allows none. at_least_once allows a number to come again, and with it a step back,
-where a capture began between the two messages; elsewhere it is a violation too.
+where a capture began between the two messages and the one before it had not ended cleanly;
+elsewhere it is a violation too.
 """
 
 import bisect
@@ -75,7 +76,7 @@ class Checker:
     """Takes the changes of all topics, each partition in its order; then the truth."""
 
     def __init__(self, delivery: str, starts_ms=()):
-        """`starts_ms`: when captures began, by the cores' logs."""
+        """`starts_ms`: when captures began behind one that had no clean end."""
         assert delivery in ("at_least_once", "exactly_once"), delivery
         self.delivery = delivery
         self._starts = sorted(starts_ms)

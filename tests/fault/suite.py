@@ -47,6 +47,7 @@ class Outcome:
     ledger: dict
     changes: int
     starts: int
+    dirty: list
     failure: str = ""
 
     @property
@@ -76,7 +77,8 @@ class Outcome:
                  f"| lost | {checker.kinds['lost']} |",
                  f"| came again | {checker.duplicates} |",
                  f"| of these a step back of their key | {checker.rewinds} |",
-                 f"| captures begun | {self.starts} |"]
+                 f"| captures begun | {self.starts} |",
+                 f"| of these after no clean end | {len(self.dirty)} |"]
         rows += [f"| transactions {name} | {count} |" for name, count in sorted(self.ledger.items())]
         for name, count in sorted(checker.kinds.items()):
             rows.append(f"| VIOLATIONS: {name} | {count} |")
@@ -120,7 +122,7 @@ def run(box, folder: pathlib.Path, options: Options, say=print) -> Outcome:
             except AssertionError as error:
                 failure = str(error)
         return Outcome(options, seconds, nemesis.faults, checker, ledger,
-                       sum(map(len, truth.values())), len(world.starts_ms()), failure)
+                       sum(map(len, truth.values())), *world.starts(), failure)
     finally:
         world.close()
 

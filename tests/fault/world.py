@@ -22,7 +22,7 @@ from links import Link
 from tail import Tail, parsed
 
 GROUP_BYTES = 65536
-RUN = re.compile(r"^(\S+)Z INFO  \S+: starting, epoch", re.M)
+LIFE = re.compile(r"^(\S+)Z INFO  \S+: (starting, epoch|stopped behind)", re.M)
 
 
 class World:
@@ -152,11 +152,21 @@ class World:
 
     # The end.
 
-    def starts_ms(self) -> list[int]:
-        """When captures began, by the cores' logs."""
-        return [int(datetime.fromisoformat(found + "+00:00").timestamp() * 1000)
-                for each in self.cluster.daemons if each.kind == "mr-core"
-                for found in RUN.findall(each.log)]
+    def starts(self) -> tuple[int, list[int]]:
+        """How often captures began, by the cores' logs; and when they did without the one before
+        having ended cleanly, in ms. Behind a clean end nothing may come twice."""
+        told = sorted((when, core.name, what)
+                      for core in self.cluster.daemons if core.kind == "mr-core"
+                      for when, what in LIFE.findall(core.log))
+        count, runner, dirty = 0, None, []
+        for when, name, what in told:
+            if what == "stopped behind":
+                runner = None if runner == name else runner
+                continue
+            if runner is not None:
+                dirty.append(int(datetime.fromisoformat(when + "+00:00").timestamp() * 1000))
+            count, runner = count + 1, name
+        return count, dirty
 
     def verdict(self):
         """(the checker that has read every topic from its beginning, what the ledger says)."""
@@ -172,7 +182,7 @@ class World:
         except AssertionError:
             pass  # the checker says what is missing
         self.tail.stop()
-        checker = Checker(self.options.delivery, self.starts_ms())
+        checker = Checker(self.options.delivery, self.starts()[1])
         Tail(self.broker.brokers, self.topics, checker.feed).read_all(300)
         checker.finish(truth)
         return checker, told, truth
