@@ -159,7 +159,7 @@ class Run:
         """Everything the integration tests need and that is not built here."""
         cli.fetch_all(SERVERS, self.progress.say)
         prometheus.promtool(self.progress.say)
-        self.python = _virtual_environment(self.progress)
+        self.python = virtual_environment(self.progress)
 
     def _summary(self) -> int:
         total = Counts()
@@ -307,7 +307,7 @@ def _counted(results: pathlib.Path, status: int, runner: str):
     return counts, note
 
 
-def _virtual_environment(progress) -> pathlib.Path:
+def virtual_environment(progress) -> pathlib.Path:
     """A Python with what the tests import, of versions and sums that requirements.txt pins."""
     requirements = INTEGRATION / "requirements.txt"
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]

@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import contextlib
 import dataclasses
 import json
 import os
@@ -15,7 +16,7 @@ import time
 from nemesis import KINDS, SCENARIOS, Nemesis
 from world import World
 
-DISK_LIMIT = 20 * 2**30  # a run ends before its folder is larger
+DISK_LIMIT = 20 * 2**30  # a run ends before its folders are larger
 
 
 @dataclasses.dataclass
@@ -110,8 +111,8 @@ def run(box, folder: pathlib.Path, options: Options, say=print) -> Outcome:
                 failure = f"#{last.number} {last.kind} ({last.what}): {error}"
                 say(failure)
                 break
-            if _size(folder) > DISK_LIMIT:
-                say("no more: the folder is large enough")
+            if _size(folder) + _size(box.state_dir) > DISK_LIMIT:
+                say("no more: the run's folders are large enough")
                 break
         world.stop_writing()
         seconds = time.monotonic() - began
@@ -135,7 +136,12 @@ def _spread(values) -> str:
 
 
 def _size(folder: pathlib.Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of all files there, as far as they stay while one looks."""
+    found = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            found += path.stat().st_size if path.is_file() else 0
+    return found
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ DELIVERIES = ("at_least_once",)
 
 @pytest.mark.alone  # with five servers of its own it would starve a test beside it
 @pytest.mark.faults
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(900 * PATIENCE)
 @pytest.mark.parametrize("delivery", DELIVERIES)
 @pytest.mark.parametrize("seed, source", [(11, "mysql-9.7")])
 def test_each_kind_of_fault_once(sandbox, tmp_path, delivery, seed, source):
