@@ -148,16 +148,22 @@ def main() -> int:
     """The command line; the exit status."""
     # pylint: disable-next=import-outside-toplevel
     from sandbox import Sandbox, stop_on_signals
-    parser = argparse.ArgumentParser(prog="tests/fault/run", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5)
+    parser = argparse.ArgumentParser(prog="tests/fault/run", description="Makes faults "
+                                     "and holds what arrives against what was committed.")
+    parser.add_argument("--minutes", type=float, default=5,
+                        help="of faults; the verdict comes on top (5)")
     parser.add_argument("--faults", type=int, default=0, help="end after so many")
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("MR_SEED") or 0))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("MR_SEED") or 0),
+                        help="of the faults and the writers; else MR_SEED, else a new one")
     parser.add_argument("--delivery", default="at_least_once",
                         choices=("at_least_once", "exactly_once"))
-    parser.add_argument("--source", default="mysql-9.7")
+    parser.add_argument("--source", default="mysql-9.7",
+                        help="mysql-9.7, mysql-8.0, mariadb-10.11 …")
     parser.add_argument("--kind", action="append", choices=[*KINDS, *SCENARIOS], dest="kinds",
-                        help="only this fault; may be given again")
-    parser.add_argument("--no-xa", action="store_false", dest="xa")
+                        metavar="KIND",
+                        help="only this fault; may be given again. " + "; ".join(
+                            [*KINDS, *SCENARIOS]))
+    parser.add_argument("--no-xa", action="store_false", dest="xa", help="no XA transactions")
     parser.add_argument("--json", help="write the faults there, too")
     words = parser.parse_args()
     if words.delivery == "exactly_once" and set(words.kinds or ()) & set(SCENARIOS):

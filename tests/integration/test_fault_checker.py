@@ -1,6 +1,7 @@
 """The fault suite's checker finds what it is for: losses, duplicates, reordering and phantoms
 that were planted in histories made by hand, and nothing in those that are as promised."""
 
+import json
 import pathlib
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fault"))
 
 from checker import SLACK_MS, Change, Checker  # noqa: E402
+from tail import parsed  # noqa: E402
 
 TRUTH = {("t", 1): [("c", "a-1"), ("u", "a-2"), ("u", "b-1"), ("d", "b-2"), ("c", "a-3")],
          ("t", 2): [("c", "a-1"), ("u", "a-9")]}
@@ -133,3 +135,16 @@ def test_violations_are_counted_all_and_kept_some():
         checker.feed(change(1))
     assert checker.kinds["twice"] == 500
     assert len(checker.violations) <= 50
+
+
+def test_a_message_is_the_change_that_its_images_tell():
+    def message(op, before, after):
+        row = [None if seq is None else {"id": 7, "seq": seq, "tok": f"s-{seq}"}
+               for seq in (before, after)]
+        return parsed("x", 2, 5, json.dumps({
+            "before": row[0], "after": row[1], "op": op, "ts_ms": 9,
+            "source": {"table": "t", "gtid": "u:1"}}).encode())
+    for op, before, after, seq, tok in (("c", None, 1, 1, "s-1"), ("u", 3, 4, 4, "s-4"),
+                                        ("d", 4, None, 5, "")):
+        assert message(op, before, after) == Change("x", 2, 5, "t", 7, op, seq, tok, 9, "u:1")
+    assert parsed("x", 0, 0, None) is None
