@@ -98,4 +98,19 @@ int server_resolve_start(struct source *s, const struct server_info *info,
 int server_check_position(struct source *s, const struct server_info *info,
 			  const struct position *position, struct err *err) MR_MUST_CHECK;
 
+/*
+ * Whether the server has all transactions of `ours`: ERR_SOURCE_BEHIND, naming those that it
+ * lacks, when it has not got them after `patience` either.
+ */
+int server_check_history(struct source *s, const struct server_info *info,
+			 const struct gtid_set *ours, usec_t patience,
+			 struct err *err) MR_MUST_CHECK;
+/*
+ * For another server than the one that `ours` was read from: while it is read-only it must
+ * have begun no transaction itself that is not in `ours` (ERR_SOURCE_BEHIND, naming it). One
+ * that may be written to was promoted: then they are the history that we are to follow.
+ */
+int server_check_own(struct source *s, const struct server_info *info, const struct gtid_set *ours,
+		     struct err *err) MR_MUST_CHECK;
+
 #endif

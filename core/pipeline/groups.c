@@ -130,6 +130,8 @@ static int advance_read(struct source_thread *t, const struct gtid *gtid, usec_t
 	if (t->read.gtids && gtid_set_add(t->read.gtids, gtid) < 0)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the GTID set");
 	t->read.at = t->stream.at;
+	if (strcmp(t->read_from, t->server.identity) != 0)
+		memcpy(t->read_from, t->server.identity, sizeof(t->read_from));
 	t->read.commit_time = when;
 	t->read.before_start = t->from_time != 0;
 	if (is_partial_group(&t->read.partial, &t->stream.group))

@@ -22,6 +22,9 @@ enum {
 	HEARTBEAT_UNTIL_MS = 500, /* a heartbeat may be what shows that the end is reached */
 	BACKOFF_FIRST_MS = 100,
 	BACKOFF_MAX_MS = 10000,
+	HISTORY_MS = 1000, /* for a server to have what was read from it or another */
+	/* Longer than semi-synchronous replication waits for its replica, 10 s. */
+	HISTORY_ALONE_MS = 12000,
 };
 
 /* ------------------------------------------------------- connections and stops */
@@ -251,6 +254,20 @@ static int check_identity(const struct source_thread *t, struct err *err)
 		       source_name(t->dump), t->server.identity);
 }
 
+/* With GTIDs: does the server's history go on from what we have read, wherever that was? */
+static int check_history(struct source_thread *t, struct err *err)
+{
+	/* Among several hosts this one gets its turn again; a single one is given up. */
+	bool several = t->task->source.nhosts > 1;
+	usec_t patience = (several ? HISTORY_MS : HISTORY_ALONE_MS) * USEC_PER_MSEC;
+	if (!t->read.gtids || !t->server.gtids)
+		return 0;
+	int rc = server_check_history(t->dump, &t->server, t->read.gtids, patience, err);
+	if (rc == 0 && t->read_from[0] && strcmp(t->read_from, t->server.identity) != 0)
+		rc = server_check_own(t->dump, &t->server, t->read.gtids, err);
+	return rc;
+}
+
 /* Connects to the current host and opens a dump behind what is in the queue. */
 static int open_dump(struct source_thread *t, struct err *err)
 {
@@ -269,6 +286,8 @@ static int open_dump(struct source_thread *t, struct err *err)
 		rc = server_check(t->dump, &t->server, !t->server.row_metadata_full, err);
 	if (rc == 0)
 		rc = server_check_position(t->dump, &t->server, &t->read, err);
+	if (rc == 0)
+		rc = check_history(t, err);
 	if (rc == 0)
 		rc = find_target(t, err);
 	/* With GTIDs, file and offset may be those of another server that we read before. */
@@ -436,7 +455,8 @@ static bool back_off(struct source_thread *t)
 
 /*
  * Refusals that are one server's: among source.hosts, one that lags or was purged further
- * must not end a task that another can serve, even if that one is away at the moment.
+ * must not end a task that another can serve, even if that one is away at the moment. One that
+ * lacks what was published may get it yet, so that among several it is waited for.
  */
 static bool another_may_do(const struct err_kind *kind)
 {
@@ -450,9 +470,11 @@ static bool try_again(struct source_thread *t, const struct err *err)
 	if (!err->kind)
 		return false;
 	bool refused = err->kind->class != ERR_CLASS_RETRY;
-	if (refused && (!another_may_do(err->kind) || ++t->refusals >= t->task->source.nhosts))
+	bool behind = err->kind == ERR_SOURCE_BEHIND && t->task->source.nhosts > 1;
+	if (refused && !behind &&
+	    (!another_may_do(err->kind) || ++t->refusals >= t->task->source.nhosts))
 		return false;
-	if (!refused)
+	if (!refused || behind)
 		t->refusals = 0;
 	/*
 	 * Each host gets its turn before the first failure counts. A connection that was made
@@ -576,6 +598,7 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 		return rc;
 	if (t->read.before_start)
 		t->from_time = t->start_time;
+	snprintf(t->read_from, sizeof(t->read_from), "%s", t->identity);
 	return 0;
 }
 

@@ -96,6 +96,7 @@ struct source_thread {
 	struct source *catalog; /* for definitions; opened when first needed */
 	struct source *second;  /* the dump of second.c; only while that works */
 	struct server_info server;
+	char read_from[64]; /* identity of the server that the newest of `read` came from */
 	struct stream stream;
 	struct steps steps;
 	struct hold hold;

@@ -37,10 +37,14 @@ class Writer:
                 connection = None
                 time.sleep(0.05)
 
-    def stop(self) -> list[int]:
-        """End, and return the ids that the table holds."""
+    def stop_trying(self) -> None:
+        """End, when the server may be dead."""
         self._end.set()
         self._thread.join(60)
         assert not self._thread.is_alive(), "the writer hangs"
+
+    def stop(self) -> list[int]:
+        """End, and return the ids that the table holds."""
+        self.stop_trying()
         return [int(row[0]) for row in
                 self._server.sql(f"SELECT id FROM {self._table} ORDER BY id")]
