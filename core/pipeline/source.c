@@ -265,6 +265,9 @@ static int check_history(struct source_thread *t, struct err *err)
 	int rc = server_check_history(t->dump, &t->server, t->read.gtids, patience, err);
 	if (rc == 0 && t->read_from[0] && strcmp(t->read_from, t->server.identity) != 0)
 		rc = server_check_own(t->dump, &t->server, t->read.gtids, err);
+	/* There is none to wait for: as where a server itself refuses the position. */
+	if (rc < 0 && !several && err->kind == ERR_SOURCE_BEHIND)
+		err->kind = ERR_SOURCE_DIVERGED;
 	return rc;
 }
 

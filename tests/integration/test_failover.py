@@ -128,4 +128,4 @@ def test_a_server_that_lost_what_was_published(pair, core):
         primary.sql(f"SET GLOBAL gtid_purged = '{before}'")
     result = core.run(task)
     assert re.search("lacks .* of our position", result.stderr), result.stderr
-    failure(result, "source_behind", f"repl@127.0.0.1:{primary.port}", "of our position")
+    failure(result, "source_diverged", f"repl@127.0.0.1:{primary.port}", "of our position")
