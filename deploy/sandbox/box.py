@@ -19,7 +19,7 @@ import threading
 from . import paths
 from .certificates import Authority
 from .errors import SandboxError
-from .kafka import Kafka
+from .kafka import Kafka, Kafkas, new_id
 from .mariadb import MariaDB
 from .mysql import MySQL
 from .ports import Ports
@@ -107,6 +107,20 @@ class Sandbox:
         if start:
             server.start()
         return server
+
+    def kafkas(self, n=3, *, options=None, start=True, name=None) -> Kafkas:
+        """A cluster of n brokers."""
+        with self._guard:
+            name = name or f"kafkas-{self._next()}"
+            cluster_id = new_id()
+            cluster = Kafkas([
+                Kafka(f"{name}-{node}", self.state_dir / f"{name}-{node}", self._ports.take(),
+                      self._ports.take(), options=options, say=self._say, node=node,
+                      cluster_id=cluster_id, heap="448m") for node in range(1, n + 1)])
+            self._servers.append(cluster)
+        if start:
+            cluster.start()
+        return cluster
 
     def zookeeper(self, n=1, *, options=None, start=True, name=None) -> ZooKeeper:
         """A ZooKeeper ensemble of n servers."""

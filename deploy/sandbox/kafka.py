@@ -1,7 +1,8 @@
-"""Kafka 4: broker and controller in one process (KRaft), on two loopback ports.
+"""Kafka 4: broker and controller in one process (KRaft), on two loopback ports each; one, or
+several of one cluster.
 
 The log folder is formatted once, kept in the cache as a template, and copied
-with a cluster id of its own for each broker: formatting costs a second of JVM.
+with ids of its own for each broker: formatting costs a second of JVM.
 """
 
 import base64
@@ -20,7 +21,6 @@ SECTION = "kafka-4.1"
 # members that will not come.
 BASE = {
     "process.roles": "broker,controller",
-    "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     "offsets.topic.replication.factor": "1",
@@ -43,12 +43,27 @@ BASE = {
 }
 
 
+# What several brokers replicate, so that one of three may be away.
+REPLICATED = {
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "share.coordinator.state.topic.replication.factor": "3",
+    "share.coordinator.state.topic.min.isr": "2",
+}
+
+
 class Kafka:
-    """One broker that is its own controller."""
+    """One broker that is a controller too; the only one, unless `peers` has its cluster."""
 
     def __init__(self, name, folder, port, controller_port, *, options=None, heap="640m",
-                 say=print):
+                 say=print, node=1, cluster_id=None):
         self.name = name
+        self.node = node
+        self.peers = [self]
+        self._cluster_id = cluster_id or new_id()
         self.folder = pathlib.Path(folder)
         self.host = "127.0.0.1"
         self.port = port
@@ -81,6 +96,12 @@ class Kafka:
 
     def start(self, timeout: float = 90.0):
         """Start (again) on the same ports, and wait until it serves. Returns self."""
+        self.launch()
+        self.wait_serving(timeout)
+        return self
+
+    def launch(self) -> None:
+        """Start (again) without waiting: the first of several serves when most are there."""
         if self.alive:
             raise SandboxError(f"{self.name} runs already")
         self.fetch()
@@ -90,9 +111,10 @@ class Kafka:
             self.name, java.argv(self._jars, "kafka.Kafka", self.heap, self.folder / "tmp",
                                  self.config_path),
             self.log_path, account=paths.server_account())
-        # The port opens before the broker is unfenced; its own word is the sure sign.
+
+    def wait_serving(self, timeout: float = 90.0) -> None:
+        """Wait until it serves: the port opens before the broker is unfenced, so its own word."""
         self._process.wait_for_log("Kafka Server started", timeout)
-        return self
 
     def stop(self, timeout: float = 30.0) -> None:
         """SIGTERM and wait. Data stays, start() begins again with it."""
@@ -136,11 +158,14 @@ class Kafka:
         """All settings the broker starts with."""
         merged = {
             **BASE,
+            **(REPLICATED if len(self.peers) > 1 else {}),
+            "node.id": str(self.node),
             "listeners": f"PLAINTEXT://{self.brokers},"
                          f"CONTROLLER://{self.host}:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://{self.brokers}",
             # Voters by setting, so that the formatted folder (a template) has no address in it.
-            "controller.quorum.voters": f"1@{self.host}:{self.controller_port}",
+            "controller.quorum.voters": ",".join(
+                f"{peer.node}@{peer.host}:{peer.controller_port}" for peer in self.peers),
             "log.dirs": self.folder / "data",
         }
         merged.update(self.options)
@@ -161,8 +186,10 @@ class Kafka:
                        check=True, timeout=120)
         properties = data / "meta.properties"
         text = properties.read_text(encoding="ascii")
-        properties.write_text(re.sub(r"(?m)^cluster\.id=.*$", f"cluster.id={_cluster_id()}", text),
-                              encoding="ascii")
+        for key, value in (("cluster.id", self._cluster_id), ("directory.id", new_id()),
+                           ("node.id", self.node)):
+            text = re.sub(rf"(?m)^{re.escape(key)}=.*$", f"{key}={value}", text)
+        properties.write_text(text, encoding="ascii")
 
     def _template(self) -> pathlib.Path:
         target = paths.cache_dir() / "templates" / f"{self._jars.name}"
@@ -181,7 +208,7 @@ class Kafka:
                 {**self.settings(), "log.dirs": data}.items()) + "\n", encoding="ascii")
             process.run_quietly(
                 java.argv(self._jars, "kafka.tools.StorageTool", "256m", work, "format",
-                          "-t", _cluster_id(), "-c", config),
+                          "-t", new_id(), "-c", config),
                 target.with_name(f"{target.name}.log"), account=paths.server_account(),
                 what="formatting Kafka's log folder")
             data.rename(target)
@@ -189,8 +216,54 @@ class Kafka:
         return target
 
 
-def _cluster_id() -> str:
-    """A new cluster id as Kafka writes them: a UUID in URL-safe base64 that opens no option."""
+class Kafkas:
+    """Several brokers of one cluster."""
+
+    def __init__(self, members):
+        self.members = members
+        for member in members:
+            member.peers = members
+
+    @property
+    def brokers(self) -> str:
+        """The bootstrap addresses."""
+        return ",".join(member.brokers for member in self.members)
+
+    def start(self, timeout: float = 120.0):
+        """Start those that are down, together: one alone waits for most of them."""
+        down = [member for member in self.members if not member.alive]
+        for member in down:
+            member.launch()
+        for member in down:
+            member.wait_serving(timeout)
+        return self
+
+    def stop(self) -> None:
+        """Stop all, one after the other."""
+        for member in self.members:
+            member.stop()
+
+    def kill(self) -> None:
+        """Kill all."""
+        for member in self.members:
+            member.kill()
+
+    @property
+    def alive(self) -> bool:
+        """Whether any runs."""
+        return any(member.alive for member in self.members)
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The ends of all logs."""
+        return "\n".join(member.log_tail(lines) for member in self.members)
+
+    def member(self, node: int) -> Kafka:
+        """The broker of that id."""
+        return next(member for member in self.members if member.node == node)
+
+
+def new_id() -> str:
+    """A new id as Kafka writes them: a UUID in URL-safe base64 that opens no option."""
     for _ in range(100):
         text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if not text.startswith("-"):

@@ -50,10 +50,11 @@ class Bus:
         return sorted(name for name in self._admin.list_topics(timeout=15 * PATIENCE).topics
                       if not name.startswith("__"))
 
-    def create_topic(self, name: str, partitions: int = 1, config: dict | None = None) -> None:
+    def create_topic(self, name: str, partitions: int = 1, config: dict | None = None,
+                     replicas: int = 1) -> None:
         """Create a topic, and wait until it is there."""
         made = self._admin.create_topics(
-            [admin.NewTopic(name, partitions, 1, config=config or {})])
+            [admin.NewTopic(name, partitions, replicas, config=config or {})])
         made[name].result(30 * PATIENCE)
         wait_until(lambda: len(self.partitions(name)) == partitions, 20, f"topic {name} exists")
 
