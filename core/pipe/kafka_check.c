@@ -131,41 +131,78 @@ static rd_kafka_event_t *wait_answer(struct check *c)
 	}
 }
 
-static void read_settings(const rd_kafka_event_t *ev, struct pipe_check *ret)
+/* Takes a setting's value, if it is told, into what it concerns. */
+typedef void take_setting(void *ret, const char *name, const char *value);
+
+/* Asks for the settings of topics or of a broker; who may not ask goes without. */
+static rd_kafka_event_t *describe(struct check *c, rd_kafka_ConfigResource_t **res, size_t n,
+				  int32_t broker)
 {
-	size_t n = 0, nentries = 0;
-	const rd_kafka_ConfigResource_t **res = rd_kafka_DescribeConfigs_result_resources(
-		rd_kafka_event_DescribeConfigs_result((rd_kafka_event_t *)(uintptr_t)ev), &n);
-	if (n == 0)
-		return;
-	const rd_kafka_ConfigEntry_t **e = rd_kafka_ConfigResource_configs(res[0], &nentries);
-	for (size_t i = 0; i < nentries; i++) {
-		const char *name = rd_kafka_ConfigEntry_name(e[i]);
+	char text[128];
+	rd_kafka_AdminOptions_t *o = admin_options(c, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	if (broker >= 0)
+		(void)rd_kafka_AdminOptions_set_broker(o, broker, text, sizeof(text));
+	rd_kafka_DescribeConfigs(c->rk, res, n, o, c->queue);
+	rd_kafka_event_t *ev = wait_answer(c);
+	rd_kafka_AdminOptions_destroy(o);
+	return ev;
+}
+
+static void take_all(const rd_kafka_ConfigResource_t *res, take_setting *take, void *ret)
+{
+	size_t n = 0;
+	const rd_kafka_ConfigEntry_t **e = rd_kafka_ConfigResource_configs(res, &n);
+	for (size_t i = 0; i < n; i++) {
 		const char *value = rd_kafka_ConfigEntry_value(e[i]);
-		if (value && strcmp(name, "transaction.max.timeout.ms") == 0)
-			ret->transaction_max_ms = strtoll(value, NULL, 10);
-		else if (value && strcmp(name, "default.replication.factor") == 0)
-			ret->default_replication = strtoll(value, NULL, 10);
+		if (value)
+			take(ret, rd_kafka_ConfigEntry_name(e[i]), value);
 	}
 }
 
-/* What a broker is set to; who may not ask goes without. */
+static void take_safety(void *ret, const char *name, const char *value)
+{
+	struct pipe_check_safety *s = ret;
+	if (strcmp(name, "min.insync.replicas") == 0)
+		s->min_insync = (int)strtol(value, NULL, 10);
+	else if (strcmp(name, "unclean.leader.election.enable") == 0)
+		s->unclean = strcmp(value, "true") == 0;
+}
+
+static void take_brokers(void *ret, const char *name, const char *value)
+{
+	struct pipe_check *k = ret;
+	if (strcmp(name, "transaction.max.timeout.ms") == 0)
+		k->transaction_max_ms = strtoll(value, NULL, 10);
+	else if (strcmp(name, "default.replication.factor") == 0)
+		k->default_replication = strtoll(value, NULL, 10);
+	else
+		take_safety(&k->safety, name, value);
+}
+
+static const rd_kafka_ConfigResource_t **resources(rd_kafka_event_t *ev, size_t *ret_n)
+{
+	*ret_n = 0;
+	if (!ev || rd_kafka_event_error(ev))
+		return NULL;
+	return rd_kafka_DescribeConfigs_result_resources(
+		rd_kafka_event_DescribeConfigs_result(ev), ret_n);
+}
+
+/* What a broker is set to. */
 static void ask_settings(struct check *c, struct pipe_check *ret)
 {
-	char id[16], text[128];
+	char id[16];
+	size_t n;
 	snprintf(id, sizeof(id), "%d", (int)c->md->brokers[0].id);
-	rd_kafka_ConfigResource_t *res =
+	rd_kafka_ConfigResource_t *asked =
 		rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_BROKER, id);
-	rd_kafka_AdminOptions_t *o = admin_options(c, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-	(void)rd_kafka_AdminOptions_set_broker(o, c->md->brokers[0].id, text, sizeof(text));
-	rd_kafka_DescribeConfigs(c->rk, &res, 1, o, c->queue);
-	rd_kafka_event_t *ev = wait_answer(c);
-	if (ev && !rd_kafka_event_error(ev))
-		read_settings(ev, ret);
+	rd_kafka_event_t *ev = describe(c, &asked, 1, c->md->brokers[0].id);
+	const rd_kafka_ConfigResource_t **res = resources(ev, &n);
+	if (n > 0)
+		take_all(res[0], take_brokers, ret);
 	if (ev)
 		rd_kafka_event_destroy(ev);
-	rd_kafka_AdminOptions_destroy(o);
-	rd_kafka_ConfigResource_destroy(res);
+	rd_kafka_ConfigResource_destroy(asked);
 }
 
 /* ------------------------------------------------------- topics */
@@ -174,6 +211,7 @@ static void look_up(const struct check *c, struct pipe_check_topic *t)
 {
 	t->state = c->opt->topics.create ? PIPE_CHECK_CREATABLE : PIPE_CHECK_MISSING;
 	t->why[0] = 0;
+	t->safety = (struct pipe_check_safety){-1, -1};
 	for (int i = 0; i < c->md->topic_cnt; i++) {
 		const rd_kafka_metadata_topic_t *m = &c->md->topics[i];
 		if (strcmp(m->topic, t->name) != 0)
@@ -219,6 +257,30 @@ static void verdict(struct pipe_check_topic *t, const rd_kafka_topic_result_t *r
 		t->state = PIPE_CHECK_REFUSED;
 		snprintf(t->why, sizeof(t->why), "%s", text && *text ? text : rd_kafka_err2str(code));
 	}
+}
+
+/* What the topics that are there may lose. */
+static void ask_safety(struct check *c, struct pipe_check_topic *topics, size_t n)
+{
+	rd_kafka_ConfigResource_t *asked[TOPICS_BATCH_MAX];
+	size_t count = 0, nres;
+	for (size_t i = 0; i < n && count < TOPICS_BATCH_MAX; i++)
+		if (topics[i].state == PIPE_CHECK_THERE)
+			asked[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC,
+								     topics[i].name);
+	if (count == 0)
+		return;
+	rd_kafka_event_t *ev = describe(c, asked, count, -1);
+	const rd_kafka_ConfigResource_t **res = resources(ev, &nres);
+	for (size_t i = 0; i < nres; i++) {
+		struct pipe_check_topic *t =
+			by_name(topics, n, rd_kafka_ConfigResource_name(res[i]));
+		if (t && !rd_kafka_ConfigResource_error(res[i]))
+			take_all(res[i], take_safety, &t->safety);
+	}
+	if (ev)
+		rd_kafka_event_destroy(ev);
+	rd_kafka_ConfigResource_destroy_array(asked, count);
 }
 
 /* Asks the controller to look at the topics that are missing, without making them. */
@@ -297,6 +359,7 @@ int kafka_check(const struct pipe_options *opt, usec_t budget, pipe_check_stop *
 			ask_settings(&c, ret);
 		for (size_t i = 0; i < n; i++)
 			look_up(&c, &topics[i]);
+		ask_safety(&c, topics, n);
 		validate(&c, topics, n);
 		rd_kafka_metadata_destroy(c.md);
 	}

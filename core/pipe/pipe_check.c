@@ -37,7 +37,8 @@ static int check_file(const char *path, struct err *err)
 int pipe_check(const struct pipe_options *opt, usec_t budget, pipe_check_stop *stop, void *ctx,
 	       struct pipe_check_topic *topics, size_t n, struct pipe_check *ret, struct err *err)
 {
-	*ret = (struct pipe_check){.transaction_max_ms = -1, .default_replication = -1};
+	*ret = (struct pipe_check){
+		.transaction_max_ms = -1, .default_replication = -1, .safety = {-1, -1}};
 	for (size_t i = 0; i < n; i++)
 		topics[i].state = PIPE_CHECK_UNKNOWN;
 	switch (opt->type) {

@@ -18,11 +18,18 @@ enum pipe_check_state {
 	PIPE_CHECK_REFUSED,   /* it can be neither used nor made: see `why` */
 };
 
+/* What a topic, or one that is made without settings of its own, may lose. */
+struct pipe_check_safety {
+	int min_insync; /* min.insync.replicas: copies that have what was acknowledged; -1: not told */
+	int unclean;    /* unclean.leader.election.enable: 1, 0, -1 */
+};
+
 struct pipe_check_topic {
 	const char *name; /* given by the caller */
 	enum pipe_check_state state;
 	int32_t replicas;   /* THERE: copies of its first partition */
 	int32_t partitions; /* THERE */
+	struct pipe_check_safety safety; /* THERE */
 	char why[256];
 };
 
@@ -31,6 +38,7 @@ struct pipe_check {
 	char cluster[64];
 	int64_t transaction_max_ms;  /* the broker's transaction.max.timeout.ms; -1: not told */
 	int64_t default_replication; /* default.replication.factor; -1: not told */
+	struct pipe_check_safety safety; /* of topics that are made */
 };
 
 /* `stop` (may be NULL) is asked every half second, and ends it with -EINTR. */

@@ -100,22 +100,76 @@ static void collect_topics(struct preflight *p, struct topics *t, struct finding
 
 /* ---------------------------------------------------------------- what the brokers say */
 
-static void check_copies(const struct preflight *p, const struct pipe_check *k, struct finding *f)
+/* `made`: all topics that the task makes; else `what` is one that is there. */
+static void check_safety(const struct pipe_check *k, int64_t copies, struct pipe_check_safety s,
+			 const char *what, bool made, struct finding *f)
 {
-	int64_t asked = p->task->pipe.topics.replication_factor;
-	int64_t copies = asked ? asked : k->default_replication;
-	if (!p->task->pipe.topics.create)
+	if (k->brokers < 2) /* nobody to have a copy */
 		return;
-	if (asked > k->brokers)
+	if (copies == 1) {
+		finding_note(f, PREFLIGHT_WARNING, NULL,
+			     made ? "Set pipe.topics.replication_factor to 3."
+				  : "Give the topic more copies (kafka-reassign-partitions).",
+			     "%.250s: one copy: a broker that is lost takes acknowledged changes "
+			     "with it",
+			     what);
+		return;
+	}
+	if (s.min_insync == 1)
+		finding_note(f, PREFLIGHT_WARNING, NULL,
+			     made ? "Set min.insync.replicas to 2, in pipe.topics.config or on the "
+				    "brokers."
+				  : "Set the topic's min.insync.replicas to 2.",
+			     "%.250s: min.insync.replicas is 1: while the other copies are behind, "
+			     "a change counts as acknowledged that only one broker has",
+			     what);
+	if (s.unclean == 1)
+		finding_note(f, PREFLIGHT_WARNING, NULL,
+			     "Set unclean.leader.election.enable to false.",
+			     "%.250s: unclean.leader.election.enable is true: a copy that lacks "
+			     "acknowledged changes may become the leader",
+			     what);
+}
+
+/* The topics that the task makes: pipe.topics counts, then the brokers' defaults. */
+static void check_made(const struct preflight *p, const struct pipe_check *k, struct finding *f)
+{
+	const struct task_pipe *pipe = &p->task->pipe;
+	int64_t asked = pipe->topics.replication_factor;
+	struct pipe_check_safety s = k->safety;
+	if (!pipe->topics.create)
+		return;
+	if (asked > k->brokers) {
 		finding_note(f, PREFLIGHT_FAILED, ERR_PIPE_REFUSED,
 			     "Lower pipe.topics.replication_factor, or start more brokers.",
 			     "pipe.topics.replication_factor is %lld, and there are %d brokers",
 			     (long long)asked, k->brokers);
-	else if (copies == 1 && k->brokers > 1)
-		finding_note(f, PREFLIGHT_WARNING, NULL,
-			     "Set pipe.topics.replication_factor to 3.",
-			     "topics are made with one copy: a broker that is lost takes "
-			     "acknowledged changes with it");
+		return;
+	}
+	for (size_t i = 0; i < pipe->topics.nconfig; i++) {
+		const char *name = pipe->topics.config[i].name;
+		const char *value = pipe->topics.config[i].value;
+		if (strcmp(name, "min.insync.replicas") == 0)
+			s.min_insync = (int)strtol(value, NULL, 10);
+		else if (strcmp(name, "unclean.leader.election.enable") == 0)
+			s.unclean = strcmp(value, "true") == 0;
+	}
+	check_safety(k, asked ? asked : k->default_replication, s, "topics that are made", true, f);
+}
+
+/* Of the topics that are there, the first that may lose something. */
+static void check_there(const struct pipe_check *k, const struct topics *t, struct finding *f)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct pipe_check_topic *topic = &t->list[i];
+		bool safe = topic->state != PIPE_CHECK_THERE ||
+			    (topic->replicas != 1 && topic->safety.min_insync != 1 &&
+			     topic->safety.unclean != 1);
+		if (safe)
+			continue;
+		check_safety(k, topic->replicas, topic->safety, topic->name, false, f);
+		return;
+	}
 }
 
 /* What one topic's state means; counts it otherwise. */
@@ -165,7 +219,8 @@ static void check_topics(struct preflight *p, const struct pipe_check *k, const 
 		finding_note(f, PREFLIGHT_OK, NULL, NULL,
 			     p->tables_known ? "no table matches: there is no topic to look for"
 					     : "the tables are not known: no topic was looked for");
-	check_copies(p, k, f);
+	check_made(p, k, f);
+	check_there(k, t, f);
 }
 
 static void check_transactions(struct preflight *p, const struct pipe_check *k)

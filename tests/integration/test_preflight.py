@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from harness.bus import Bus
 from harness.core import SANITIZER_REPORT
 from harness.failure import grant_in
 from harness.proxy import Proxy
@@ -584,6 +585,33 @@ def test_topics(mysql_80, new_database, preflight, kafka, core):
     core.run(changed(document, start=start)).ok()
     preflight(document).found("pipe.topics", "ok", "1 exist")
     preflight(topics(create=False)).found("pipe.topics", "ok", "1 exist")
+
+
+@pytest.mark.full  # three brokers of its own
+def test_topics_that_may_lose(mysql_80, new_database, preflight, sandbox):
+    """Several brokers, but one copy, one copy in sync, or unclean elections: each is told."""
+    brokers = sandbox.kafkas(3)
+    try:
+        database = new_database(mysql_80)
+        mysql_80.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
+        document = task_document(mysql_80, include=f"{database}.*", pipe=brokers)
+
+        def topics(**members):
+            return {**document, "pipe": {**document["pipe"], "topics": members}}
+        assert preflight(document).result("pipe.topics") == "ok"
+        preflight(topics(replication_factor=1)).found(
+            "pipe.topics", "warning", "one copy", "that are made")
+        preflight(topics(config={"min.insync.replicas": "1"})).found(
+            "pipe.topics", "warning", "min.insync.replicas is 1", "that are made")
+        preflight(topics(config={"unclean.leader.election.enable": "true"})).found(
+            "pipe.topics", "warning", "unclean.leader.election")
+        topic, bus = f"{document['name']}.{database}.t", Bus(brokers.brokers)
+        bus.create_topic(topic, replicas=2, config={"min.insync.replicas": "1"})
+        preflight(document).found("pipe.topics", "warning", topic, "min.insync.replicas is 1")
+        bus.configure_topic(topic, {"min.insync.replicas": "2"})
+        assert preflight(document).result("pipe.topics") == "ok"
+    finally:
+        sandbox.discard(brokers)
 
 
 @pytest.mark.sanitize
