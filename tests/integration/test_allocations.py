@@ -1,10 +1,12 @@
-"""No memory, anywhere: each allocation of mr-core fails once, and no row is lost or altered.
+"""No memory, anywhere: each allocation of mr-core fails once, and no row is lost or altered; with
+exactly_once none comes twice.
 
 A library that is preloaded lets the nth allocation of the program's own code fail. Whatever
 becomes of that run, it has delivered a beginning of what an undisturbed one delivers, and the
 next run goes on no further than behind that. `--full` tries them all, a plain run every few.
 """
 
+import json
 import os
 import random
 import re
@@ -15,6 +17,7 @@ from harness.core import binary
 from harness.tasks import here, here_gtid, task_document
 
 TRIED = 15
+TRIED_KAFKA = 6
 
 STATEMENTS = """
 CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(100), j JSON, d DECIMAL(20,5));
@@ -115,6 +118,77 @@ def test_no_allocation_matters(played, core, share):
     for number in numbers:
         try:
             check(played, wanted, number)
+        except AssertionError as error:
+            faults.append(str(error))
+    assert not faults, f"{len(faults)} of {len(numbers)}:\n" + "\n".join(faults[:10])
+
+
+class KafkaVictim:
+    """The same over Kafka: what counts is what a read_committed consumer has after both runs."""
+
+    def __init__(self, core, document, bus):
+        self._core = core
+        self._document = document
+        self._bus = bus
+        self._base = document["name"]
+
+    def run(self, name, fail=0, count=None):
+        """A run to the head, as a task of its own."""
+        env = {"LD_PRELOAD": str(shim()), "MR_FAIL_ALLOC": str(fail)} if fail or count else {}
+        if count:
+            env["MR_FAIL_ALLOC_COUNT"] = str(count)
+        return self._core.run({**self._document, "name": f"{self._base}_{name}"},
+                              state=self._core.folder / f"state-{name}", env=env)
+
+    def messages(self, name) -> list[tuple]:
+        """Keys and values, less what differs when a row is published a second time."""
+        def plain(message):
+            value = message.json
+            if value is not None:
+                for key in [key for key in value if key.startswith("ts_")]:
+                    del value[key]
+                value["source"].pop("name")  # the task's
+            return message.key, json.dumps(value)
+        return [plain(message) for message in self._bus.collect(f"{self._base}_{name}")]
+
+
+def check_kafka(victim, wanted, number):
+    """One failing run, and one that goes on behind it: each message once, in order."""
+    result = victim.run(number, fail=number)
+    about = f"allocation {number}, status {result.status}:\n{result.stderr[-1500:]}"
+    assert result.status in (0, 1, 2), about
+    if result.status != 0:
+        assert "memory" in result.stderr, about
+    victim.run(number).ok()
+    got = victim.messages(number)
+    assert got == wanted, f"{len(got)} of {len(wanted)} messages: {about}"
+
+
+@pytest.mark.sources("mysql-8.0")
+@pytest.mark.parametrize("share", [pytest.param("all", marks=pytest.mark.full), "some"])
+def test_no_allocation_matters_to_kafka(source, database, core, kafka, bus, share):
+    """With exactly_once: nothing lost, nothing twice, nothing altered."""
+    source.sql(ROWS, database)
+    start = here(source)
+    source.sql(STATEMENTS, database)
+    victim = KafkaVictim(core, task_document(
+        source, include=f"{database}.*", start=start,
+        pipe={"type": "kafka", "brokers": kafka.brokers, "delivery": "exactly_once",
+              "topic": "{task}"}, memory={"group_bytes": 65536, "queue_bytes": 262144}), bus)
+    count = core.folder / "count"
+    victim.run("counted", count=count).ok()
+    wanted = victim.messages("counted")
+    assert len(wanted) > 800
+    total = int(count.read_text(encoding="ascii"))
+    numbers = list(range(1, total + 1))
+    seed = int(os.environ.get("MR_SEED", "1"))
+    print(f"{total} allocations, MR_SEED={seed}")
+    if share == "some":
+        numbers = sorted(random.Random(seed).sample(numbers, TRIED_KAFKA))
+    faults = []
+    for number in numbers:
+        try:
+            check_kafka(victim, wanted, number)
         except AssertionError as error:
             faults.append(str(error))
     assert not faults, f"{len(faults)} of {len(numbers)}:\n" + "\n".join(faults[:10])
