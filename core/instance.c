@@ -306,6 +306,7 @@ static void start_runner(struct instance *i)
 	}
 	const struct runner_options o = {
 		.zk = i->zk,
+		.leases = i->c->leases,
 		.task_path = i->path,
 		.cluster = daemon_cluster(i->c->daemon),
 		.instance_path = zk_election_path(i->election),

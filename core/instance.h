@@ -16,6 +16,7 @@
 #include "common/metrics/metrics.h"
 #include "common/seal/seal.h"
 #include "core/jobs.h"
+#include "core/leases.h"
 
 #include <stdbool.h>
 
@@ -25,6 +26,7 @@ struct instance;
 struct instance_context {
 	struct daemon *daemon;
 	struct jobs *jobs;
+	struct leases *leases;
 	int ended_fd;         /* runners write to it */
 	const char *hostname;
 	const char *secrets_dir;

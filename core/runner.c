@@ -22,6 +22,8 @@ struct runner {
 	struct zk *zk;
 	struct task *task;
 	struct checkpoint *checkpoint;
+	struct lease_taker lease_taker;
+	struct dump_leases leases;
 	struct capture *capture;
 	int ended_fd;
 	pthread_t thread;
@@ -82,8 +84,12 @@ int runner_start(const struct runner_options *o, struct task *task, struct runne
 	};
 	int rc = last_commit_new(&commit, &r->checkpoint, err);
 	if (rc == 0) {
-		const struct capture_options capture = {
-			.task = task, .checkpoint = r->checkpoint, .cluster = r->cluster};
+		const struct capture_options capture = {.task = task,
+							.checkpoint = r->checkpoint,
+							.leases = &r->leases,
+							.cluster = r->cluster};
+		r->lease_taker = (struct lease_taker){.leases = o->leases, .task = task->name};
+		lease_callbacks(&r->lease_taker, &r->leases);
 		rc = capture_new(&capture, &r->capture, err);
 	}
 	if (rc == 0) {

@@ -10,12 +10,14 @@
 
 #include "common/contract/control.h"
 #include "common/zk/zk.h"
+#include "core/leases.h"
 #include "core/pipeline/capture.h"
 
 struct runner;
 
 struct runner_options {
 	struct zk *zk;
+	struct leases *leases;     /* of the process */
 	const char *task_path;
 	const char *cluster;       /* daemon_cluster() */
 	const char *instance_path; /* of our node */

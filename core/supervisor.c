@@ -40,6 +40,7 @@ struct supervisor {
 	struct daemon *daemon;
 	struct zk *zk;
 	struct jobs *jobs;
+	struct leases *leases;
 	struct orders *orders;
 	struct cold *cold;
 	struct pages *pages;
@@ -529,7 +530,9 @@ static int open_all(struct supervisor *s, struct err *err)
 	if (rc < 0)
 		return rc;
 	s->zk = daemon_zk(s->daemon);
-	rc = jobs_open(daemon_loop(s->daemon), &s->jobs, err);
+	rc = leases_open(s->zk, s->config.hostname, &s->leases, err);
+	if (rc == 0)
+		rc = jobs_open(daemon_loop(s->daemon), &s->jobs, err);
 	if (rc == 0)
 		rc = pages_open(s->daemon, s->config.metrics_listen, "mr-core", metrics, s,
 				&s->pages, err);
@@ -548,6 +551,7 @@ static int open_all(struct supervisor *s, struct err *err)
 	s->context = (struct instance_context){
 		.daemon = s->daemon,
 		.jobs = s->jobs,
+		.leases = s->leases,
 		.ended_fd = s->ended_fd,
 		.hostname = s->config.hostname,
 		.secrets_dir = s->secrets->dir,
@@ -578,6 +582,7 @@ static void close_all(struct supervisor *s)
 	sd_event_source_disable_unref(s->ended_source);
 	if (s->ended_fd >= 0)
 		close(s->ended_fd);
+	leases_close(s->leases);
 	daemon_close(s->daemon);
 	for (struct secrets *next, *e = s->secrets; e; e = next) {
 		next = e->next;

@@ -145,11 +145,12 @@ int dump_start(struct source *s, const struct dump_options *o, uint32_t *ret_ser
 			       "%s: the position has neither a file nor GTIDs the server could use",
 			       source_name(s));
 	s->heartbeat = o->heartbeat > 0 ? o->heartbeat : HEARTBEAT;
-	uint32_t id = o->server_id;
-	if (id && id == o->server->server_id)
-		return err_set(err, -EADDRINUSE, ERR_SOURCE_SERVER_ID,
-			       "source.server_id %u is that of %s itself", id, source_name(s));
-	int rc = id ? 0 : dump_choose_id(s, o->server, &id, err);
+	struct dump_id alone = {0};
+	struct dump_options with = *o;
+	if (!with.id)
+		with.id = &alone;
+	int rc = dump_id_take(s, &with, err);
+	uint32_t id = with.id->id;
 	if (!rc)
 		rc = set_session(s, o, by_gtid, err);
 	if (!rc)

@@ -12,6 +12,42 @@
 #include "common/base/bytes.h"
 #include "core/mysql/server.h"
 
+/*
+ * Who of ours reads under which server_id: two readers of one server with the same id throw
+ * each other out for ever. What `place` and what the answers rest on is the giver's business.
+ * Called by the source's thread; each call may wait for some seconds.
+ */
+struct dump_leases {
+	/*
+	 * 0: the id is ours, now or already; -EEXIST: another's, whom err names; else -errno:
+	 * it cannot be said at the moment.
+	 */
+	int (*take)(void *ctx, const char *place, uint32_t id, struct err *err);
+	/* Whether it is certain that we still have it. */
+	bool (*holds)(void *ctx, const char *place, uint32_t id);
+	void (*drop)(void *ctx, const char *place, uint32_t id);
+	void *ctx;
+};
+
+/*
+ * The server_id of one reader, kept over its connections and from server to server.
+ * Begins as {.leases, .fixed}; dump_id_drop() at the end.
+ */
+struct dump_id {
+	const struct dump_leases *leases; /* NULL: there is nobody to ask */
+	uint32_t fixed;                   /* source.server_id; 0: one that is free is chosen */
+	uint32_t id;                      /* in use; 0: none */
+	char place[SERVER_PLACE_MAX];     /* where it is leased; "": nowhere */
+};
+
+void dump_id_drop(struct dump_id *id);
+/*
+ * After ERR_SOURCE_SERVER_ID from a dump: another reader has thrown us out. True: the next
+ * dump may be tried, under another id or once the lease is ours again; false: it would only
+ * throw the other one out, and so on.
+ */
+bool dump_id_evicted(struct dump_id *id);
+
 struct dump_options {
 	const struct server_info *server;
 	/*
@@ -20,7 +56,7 @@ struct dump_options {
 	 * sent from its start.
 	 */
 	const struct position *from;
-	uint32_t server_id;   /* 0: one that is free is chosen */
+	struct dump_id *id;   /* NULL: one that is free is chosen, for this dump alone */
 	const char *uuid;     /* 36 characters, ours alone, for @replica_uuid; NULL: none */
 	const char *hostname; /* shown in SHOW REPLICAS; NULL: none */
 	usec_t heartbeat;     /* 0: 10 s */
@@ -31,6 +67,7 @@ struct dump_options {
 /*
  * Sets up the session and sends the dump command. ret_server_id: the id in use. The
  * server's refusal of the position comes from the first dump_next().
+ * ERR_SOURCE_SERVER_ID_TAKEN: a fixed id is another reader's at the moment.
  */
 int dump_start(struct source *s, const struct dump_options *o, uint32_t *ret_server_id,
 	       struct err *err) MR_MUST_CHECK;
@@ -43,7 +80,7 @@ int dump_start(struct source *s, const struct dump_options *o, uint32_t *ret_ser
  *   ERR_SOURCE_PURGED     the position is older than the server's oldest binlog
  *   ERR_SOURCE_DIVERGED   the server never had the position's transactions
  *   ERR_SOURCE_POSITION   the offset or file is not one of the server's
- *   ERR_SOURCE_SERVER_ID  another replica took our server_id: do not reconnect unasked
+ *   ERR_SOURCE_SERVER_ID  another replica took our server_id: see dump_id_evicted()
  *   ERR_EVENT_CORRUPT     the server cannot read its own binlog
  */
 int dump_next(struct source *s, struct span *ret_event, struct err *err) MR_MUST_CHECK;

@@ -2,11 +2,10 @@
 #ifndef MR_MYSQL_DUMP_PRIV_H
 #define MR_MYSQL_DUMP_PRIV_H
 
-#include "core/mysql/server.h"
+#include "core/mysql/dump.h"
 
-/* A server_id that neither the server nor any replica it tells of uses. */
-int dump_choose_id(struct source *s, const struct server_info *info, uint32_t *ret,
-		   struct err *err) MR_MUST_CHECK;
+/* Makes o->id->id (o->id is set) one that is ours alone on this server. */
+int dump_id_take(struct source *s, const struct dump_options *o, struct err *err) MR_MUST_CHECK;
 /* Shows us in SHOW REPLICAS; also the first proof of REPLICATION SLAVE. */
 int dump_register(struct source *s, uint32_t server_id, const char *hostname,
 		  struct err *err) MR_MUST_CHECK;

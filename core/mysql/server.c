@@ -63,9 +63,42 @@ static void take_variable(struct server_info *i, const char *name, const char *v
 		i->flavor = FLAVOR_MARIADB;
 }
 
+/* What tells a MariaDB from any other one. */
+struct names {
+	char uid[48]; /* of the network card and port: machines that were copied share it */
+	char port[8];
+	char host[64];
+};
+
+static bool take_name(struct names *n, const char *name, const char *value)
+{
+	if (is(name, "server_uid"))
+		snprintf(n->uid, sizeof(n->uid), "%s", value);
+	else if (is(name, "port"))
+		snprintf(n->port, sizeof(n->port), "%s", value);
+	else if (is(name, "hostname"))
+		snprintf(n->host, sizeof(n->host), "%s", value);
+	else
+		return false;
+	return true;
+}
+
+static void name_place(struct server_info *i, const struct names *n)
+{
+	if (i->flavor == FLAVOR_MYSQL)
+		snprintf(i->place, sizeof(i->place), "%s", i->identity);
+	else
+		snprintf(i->place, sizeof(i->place), "mariadb:%s:%s:%s", n->uid, n->port, n->host);
+	for (char *c = i->place; *c; c++)
+		if (!(*c >= 'a' && *c <= 'z') && !(*c >= 'A' && *c <= 'Z') &&
+		    !(*c >= '0' && *c <= '9') && !strchr("-_.:", *c))
+			*c = '_';
+}
+
 int server_identify(struct source *s, struct server_info *ret, struct err *err)
 {
 	struct server_info info = {.flavor = FLAVOR_MYSQL};
+	struct names names = {0};
 	char zone[sizeof(info.time_zone)] = "UTC";
 	struct query q;
 	int rc = query_open(
@@ -73,7 +106,7 @@ int server_identify(struct source *s, struct server_info *ret, struct err *err)
 		"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version','version_comment',"
 		"'server_id','server_uuid','gtid_domain_id','gtid_mode','log_bin',"
 		"'binlog_format','binlog_row_image','binlog_row_metadata','binlog_checksum',"
-		"'time_zone','system_time_zone')");
+		"'time_zone','system_time_zone','server_uid','port','hostname')");
 	if (rc)
 		return rc;
 	while ((rc = query_next(&q, err)) > 0) {
@@ -82,7 +115,7 @@ int server_identify(struct source *s, struct server_info *ret, struct err *err)
 			continue;
 		if (is(name, "system_time_zone"))
 			snprintf(zone, sizeof(zone), "%s", value);
-		else
+		else if (!take_name(&names, name, value))
 			take_variable(&info, name, value);
 	}
 	query_end(&q);
@@ -103,6 +136,7 @@ int server_identify(struct source *s, struct server_info *ret, struct err *err)
 		snprintf(info.identity, sizeof(info.identity), "%u-%u", info.server_id,
 			 info.gtid_domain);
 	}
+	name_place(&info, &names);
 	*ret = info;
 	return 0;
 }

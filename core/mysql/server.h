@@ -10,12 +10,19 @@
 #include "core/model/position.h"
 #include "core/mysql/connect.h"
 
+enum { SERVER_PLACE_MAX = 129 };
+
 struct server_info {
 	enum flavor flavor;
 	unsigned version;      /* major * 10000 + minor * 100 + patch: 101106, 80015, 90700 */
 	char version_text[64]; /* as the server says it */
 	/* What a position is bound to: MySQL @@server_uuid; MariaDB "server_id-domain". */
 	char identity[64];
+	/*
+	 * The one server that this is, however it is reached: MySQL @@server_uuid; MariaDB,
+	 * which has none, @@server_uid, port and host name. Letters, digits, '-', '_', '.', ':'.
+	 */
+	char place[SERVER_PLACE_MAX];
 	uint32_t server_id;
 	uint32_t gtid_domain; /* MariaDB */
 	/* MySQL: gtid_mode=ON. MariaDB: always. Then positions are GTID sets. */

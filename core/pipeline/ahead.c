@@ -32,6 +32,8 @@ struct reading {
 	struct ahead *a;
 	struct source_thread *t;
 	struct source *dump;
+	/* Its own, even where the task's is fixed: the main dump stays as it is. */
+	struct dump_id id;
 	struct binlog_format format;
 	struct inflater inflater;
 	struct arena scratch;
@@ -276,7 +278,6 @@ static int open_dump(struct reading *r, struct err *err)
 	struct server_info now;
 	char hostname[PROCESS_HOSTNAME_MAX], shown[SETUP_REPLICA_NAME_MAX], uuid[37];
 	const struct position from = {.flavor = t->read.flavor, .at = r->a->to};
-	uint32_t id;
 	int rc = source_thread_open(t, &t->stop->ahead, &r->dump, err);
 	if (rc == 0)
 		rc = server_identify(r->dump, &now, err);
@@ -288,16 +289,16 @@ static int open_dump(struct reading *r, struct err *err)
 	random_uuid(uuid);
 	process_hostname(hostname);
 	setup_replica_name(t->task, hostname, shown);
-	/* An id of its own, even where the task's is fixed: the main dump stays as it is. */
 	const struct dump_options o = {
 		.server = &t->server,
 		.from = &from,
+		.id = &r->id,
 		.uuid = uuid,
 		.hostname = shown,
 		.heartbeat = HEARTBEAT_S * USEC_PER_SEC,
 		.stop_at_end = true,
 	};
-	return dump_start(r->dump, &o, &id, err);
+	return dump_start(r->dump, &o, NULL, err);
 }
 
 static void tell(struct reading *r)
@@ -345,7 +346,8 @@ static bool at_end(struct source_thread *t, const struct binlog_pos *to)
 int ahead_read(struct ahead *a, struct source_thread *t, const struct binlog_pos *from, bool inside,
 	       struct err *err)
 {
-	struct reading r = {.a = a, .t = t, .told = clock_boot()};
+	struct reading r = {
+		.a = a, .t = t, .told = clock_boot(), .id = {.leases = t->leases}};
 	if (!ahead_has(a, t->server.identity, from)) {
 		start_at(a, t->server.identity, from);
 		r.inside = inside;
@@ -362,6 +364,7 @@ int ahead_read(struct ahead *a, struct source_thread *t, const struct binlog_pos
 	if (rc == 0)
 		rc = read_to_end(&r, err);
 	source_thread_close(t, &t->stop->ahead, &r.dump);
+	dump_id_drop(&r.id);
 	arena_free(&r.scratch);
 	inflater_free(&r.inflater);
 	log_debug("looked ahead from %s:%llu to %s:%llu", start.file, (unsigned long long)start.pos,

@@ -210,6 +210,7 @@ static int run_episode(struct capture *c, struct err *err)
 		.stop = &c->stop,
 		.stats = &c->source,
 		.until = &c->o.until,
+		.leases = c->o.leases,
 		.fail_fast = c->o.fail_fast,
 	};
 	struct deliver d = {

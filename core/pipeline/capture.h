@@ -11,6 +11,7 @@
 
 #include "common/contract/task.h"
 #include "core/model/position.h"
+#include "core/mysql/dump.h"
 #include "core/progress/checkpoint.h"
 
 struct capture;
@@ -32,6 +33,8 @@ struct capture_options {
 	const struct task *task;       /* secrets resolved; outlives the capture */
 	/* Open and not claimed; outlives the capture. It also says whether we may act. */
 	struct checkpoint *checkpoint;
+	/* Who gives out server_ids; outlives the capture. NULL: nobody, one is chosen by chance. */
+	const struct dump_leases *leases;
 	/* The installation's id: in names of a transactional task; outlives the capture. */
 	const char *cluster;
 	struct until until;

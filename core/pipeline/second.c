@@ -33,6 +33,7 @@ struct second {
 	struct binlog_pos start; /* of the group, on this server */
 	struct stream stream;
 	struct steps steps;
+	struct dump_id own; /* unless the task's is fixed */
 };
 
 static int not_found(const struct second *x, struct err *err)
@@ -139,7 +140,8 @@ static int open_dump(struct second *x, const struct position *from, struct err *
 			     source_name(t->second));
 	random_uuid(uuid);
 	/* It ends at the end of the log: what is not there will not come. */
-	return rc < 0 ? rc : source_thread_dump(t, t->second, &x->stream, &x->steps, from, uuid,
+	struct dump_id *id = t->id.fixed ? &t->id : &x->own;
+	return rc < 0 ? rc : source_thread_dump(t, t->second, &x->stream, &x->steps, from, id, uuid,
 						    true, err);
 }
 
@@ -219,14 +221,15 @@ int second_read(struct source_thread *t, const struct prepared *entry, struct er
 {
 	char xid[XID_TEXT_MAX], gtid[GTID_TEXT_MAX];
 	const struct position at = {.flavor = t->read.flavor, .at = entry->start};
-	struct second x = {.t = t, .entry = entry, .strict = true};
+	struct second x = {
+		.t = t, .entry = entry, .strict = true, .own = {.leases = t->leases}};
 	xid_format(&entry->xid, xid);
 	gtid_format(&entry->gtid, gtid);
 	log_info("the rows of XA transaction %s are read again from %s:%llu%s%s", xid,
 		 entry->start.file, (unsigned long long)entry->start.pos, gtid[0] ? ", GTID " : "",
 		 gtid);
 	stream_init(&x.stream, t->read.flavor, true);
-	if (t->task->source.server_id)
+	if (t->id.fixed)
 		source_thread_close(t, &t->stop->active, &t->dump);
 	struct err why = {0};
 	int rc = attempt(&x, &at, &why);
@@ -235,6 +238,7 @@ int second_read(struct source_thread *t, const struct prepared *entry, struct er
 		why = (struct err){0};
 		rc = attempt_by_gtid(&x, &why);
 	}
+	dump_id_drop(&x.own);
 	steps_free(&x.steps);
 	stream_free(&x.stream);
 	if (rc < 0 && rc != -ECANCELED) {

@@ -204,8 +204,8 @@ void source_thread_close(struct source_thread *t, struct source **slot, struct s
 }
 
 int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
-		       struct steps *steps, const struct position *from, const char *uuid,
-		       bool to_end, struct err *err)
+		       struct steps *steps, const struct position *from, struct dump_id *id,
+		       const char *uuid, bool to_end, struct err *err)
 {
 	char hostname[PROCESS_HOSTNAME_MAX], shown[SETUP_REPLICA_NAME_MAX];
 	process_hostname(hostname);
@@ -214,7 +214,7 @@ int source_thread_dump(struct source_thread *t, struct source *s, struct stream 
 	struct dump_options o = {
 		.server = &t->server,
 		.from = from,
-		.server_id = (uint32_t)t->task->source.server_id,
+		.id = id,
 		.uuid = uuid,
 		.hostname = shown,
 		.heartbeat = heartbeat_period(
@@ -222,15 +222,14 @@ int source_thread_dump(struct source_thread *t, struct source *s, struct stream 
 			(bounded ? HEARTBEAT_UNTIL_MS : HEARTBEAT_MS) * USEC_PER_MSEC),
 		.stop_at_end = to_end,
 	};
-	uint32_t id;
-	int rc = dump_start(s, &o, &id, err);
+	int rc = dump_start(s, &o, NULL, err);
 	if (rc < 0)
 		return rc;
 	bool by_gtid = from->gtids && t->server.gtids;
 	stream_start(stream, by_gtid ? NULL : from->at.file, by_gtid ? 0 : from->at.pos);
 	steps_restart(steps);
 	log_info("reading %s (%s) as replica %u from %s%s%s:%llu", source_name(s),
-		 t->server.version_text, id, by_gtid ? "its GTID position" : "",
+		 t->server.version_text, id->id, by_gtid ? "its GTID position" : "",
 		 from->at.file[0] ? (by_gtid ? ", behind " : "") : "",
 		 from->at.file[0] ? from->at.file : "", (unsigned long long)from->at.pos);
 	return 0;
@@ -238,7 +237,8 @@ int source_thread_dump(struct source_thread *t, struct source *s, struct stream 
 
 static int start_dump(struct source_thread *t, const struct position *from, struct err *err)
 {
-	return source_thread_dump(t, t->dump, &t->stream, &t->steps, from, t->uuid, false, err);
+	return source_thread_dump(t, t->dump, &t->stream, &t->steps, from, &t->id, t->uuid, false,
+				  err);
 }
 
 /* A file and an offset mean something on the server they are of, and nowhere else. */
@@ -468,10 +468,12 @@ static bool another_may_do(const struct err_kind *kind)
 }
 
 /* Whether a failed attempt is to be repeated; logs the change to waiting once. */
-static bool try_again(struct source_thread *t, const struct err *err)
+static bool try_again(struct source_thread *t, struct err *err)
 {
 	if (!err->kind)
 		return false;
+	if (err->kind == ERR_SOURCE_SERVER_ID && dump_id_evicted(&t->id))
+		err->kind = ERR_SOURCE_SERVER_ID_TAKEN;
 	bool refused = err->kind->class != ERR_CLASS_RETRY;
 	bool behind = err->kind == ERR_SOURCE_BEHIND && t->task->source.nhosts > 1;
 	if (refused && !behind &&
@@ -488,13 +490,17 @@ static bool try_again(struct source_thread *t, const struct err *err)
 		first_ones += BROKEN_AT_FIRST_MAX;
 	if (t->fail_fast && !atomic_load(&t->stats->connected) && t->attempts + 1 >= first_ones)
 		return false;
-	if (source_away(t->stats, "the source is away, waiting for it", err))
+	bool taken = err->kind == ERR_SOURCE_SERVER_ID_TAKEN;
+	if (source_away(t->stats,
+			taken ? "waiting for a server_id" : "the source is away, waiting for it", err))
 		;
 	else if (refused && t->attempts <= t->task->source.nhosts)
 		log_err(LOG_LEVEL_WARN, "this source will not do, another is tried", err);
 	else
 		log_debug("attempt %u: %s", t->attempts + 1, err->text);
-	t->host = (t->host + 1) % t->task->source.nhosts;
+	/* With an id that we choose it is not the host that is to blame. */
+	if (!taken || t->id.fixed)
+		t->host = (t->host + 1) % t->task->source.nhosts;
 	return true;
 }
 
@@ -565,6 +571,8 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	verdict_init(&t->verdict);
 	queue_init(&t->queue, t->ring);
 	random_uuid(t->uuid);
+	t->id = (struct dump_id){.leases = t->leases,
+				 .fixed = (uint32_t)t->task->source.server_id};
 	stream_init(&t->stream, from->flavor, true);
 	t->schema = schema_new(&definitions);
 	if (!t->schema || position_copy(&t->read, from) < 0 ||
@@ -609,6 +617,7 @@ void source_thread_fini(struct source_thread *t)
 {
 	if (t->catalog)
 		close_source(t->stop, &t->stop->catalog, &t->catalog);
+	dump_id_drop(&t->id);
 	publish_fini(&t->publish);
 	envelope_close(t->envelope);
 	rules_close(t->rules);

@@ -83,6 +83,7 @@ struct source_thread {
 	const struct until *until;
 	bool fail_fast;
 	const char *identity; /* of the server the position is of; "": not known */
+	const struct dump_leases *leases; /* NULL: none */
 	usec_t start_time;    /* of a start by time that is not reached yet */
 	struct schema_store *history; /* of definitions; begun at `read` */
 	struct position read; /* owned; starts as the safe position */
@@ -95,6 +96,7 @@ struct source_thread {
 	struct source *dump;
 	struct source *catalog; /* for definitions; opened when first needed */
 	struct source *second;  /* the dump of second.c; only while that works */
+	struct dump_id id;      /* of `dump`, over its reconnects */
 	struct server_info server;
 	char read_from[64]; /* identity of the server that the newest of `read` came from */
 	struct stream stream;
@@ -135,14 +137,14 @@ struct source_thread {
 
 /*
  * For second.c: a connection that a stop interrupts, through its slot in t->stop; and a dump
- * on it, which ends at the end of the log if `to_end`.
+ * on it, under `id`, which ends at the end of the log if `to_end`.
  */
 int source_thread_open(struct source_thread *t, struct source **slot, struct source **ret,
 		       struct err *err) MR_MUST_CHECK;
 void source_thread_close(struct source_thread *t, struct source **slot, struct source **s);
 int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
-		       struct steps *steps, const struct position *from, const char *uuid,
-		       bool to_end, struct err *err) MR_MUST_CHECK;
+		       struct steps *steps, const struct position *from, struct dump_id *id,
+		       const char *uuid, bool to_end, struct err *err) MR_MUST_CHECK;
 
 /* The connection for the catalogue, opened when it is not; stays the thread's. */
 int source_thread_catalog(struct source_thread *t, struct source **ret,
