@@ -128,11 +128,13 @@ void status_changed(struct instance *i)
 
 /*
  * Another host may do better than the first that failed; not where lastCommit was edited by
- * hand: only a person knows which position is right.
+ * hand: only a person knows which position is right; nor where another replica has the server_id
+ * of the document: it would only be thrown out, and come back.
  */
 static bool is_enough(const struct accounting *a, uint64_t count)
 {
-	return count >= FAILURES_ENOUGH || a->err.kind == ERR_POSITION_CONFLICT;
+	return count >= FAILURES_ENOUGH || a->err.kind == ERR_POSITION_CONFLICT ||
+	       a->err.kind == ERR_SOURCE_SERVER_ID;
 }
 
 static void accounted(struct instance *i, uint64_t count)
