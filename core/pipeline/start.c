@@ -165,7 +165,8 @@ static int take_over(struct capture *c, struct err *err)
 	 * At once, not when the interval is over: a copy that still says at_least_once would
 	 * count as later than what is committed from here on.
 	 */
-	return checkpoint_copy(c->o.checkpoint, err);
+	rc = checkpoint_copy(c->o.checkpoint, err);
+	return rc < 0 ? rc : 0;
 }
 
 /* ---------------------------------------------------------------- patience */
@@ -205,6 +206,7 @@ int capture_find_start(struct capture *c, struct err *err)
 		int ms = attempt < 7 ? 100 << attempt : 10000;
 		struct pollfd pfd = {.fd = c->stop.fd, .events = POLLIN};
 		poll(&pfd, 1, ms / 2 + (int)random_below((uint64_t)ms / 2));
+		err_clear(err);
 	}
 }
 

@@ -316,6 +316,12 @@ static int adopt(struct last_commit *l, struct err *err)
 
 static int try_write(struct last_commit *l, const struct buf *text, struct err *err);
 
+static int too_fast(const struct last_commit *l, struct err *err)
+{
+	return err_set(err, -EAGAIN, ERR_ZK_CONFLICT,
+		       "%s changes faster than it can be checked", l->instance_path);
+}
+
 /* Read behind the claim: what an instance before us wrote is all there. */
 static int claim_history(struct last_commit *l, struct err *err)
 {
@@ -370,8 +376,10 @@ static int claim(struct checkpoint *c, struct err *err)
 		/* Nobody else writes it from here on. */
 		if (rc == 0)
 			return claim_history(l, err);
-		if (rc != -ESTALE || i == TRIES)
-			return rc == -ESTALE ? -EAGAIN : rc;
+		if (rc != -ESTALE)
+			return rc;
+		if (i == TRIES)
+			return too_fast(l, err);
 	}
 }
 
@@ -421,7 +429,9 @@ static int settle(struct last_commit *l, struct err *err)
 	return rc;
 }
 
-/* One try. -ESTALE: what we knew was not so; it was read again, try again. */
+/*
+ * One try. -ESTALE, without an error: what we knew was not so; it was read again, try again.
+ */
 static int try_write(struct last_commit *l, const struct buf *text, struct err *err)
 {
 	struct zk_step steps[2] = {
@@ -435,16 +445,20 @@ static int try_write(struct last_commit *l, const struct buf *text, struct err *
 		 .acl = l->acl},
 	};
 	struct zk_stat stats[2];
+	struct err why = {0};
 	size_t step = 2;
-	int rc = zk_multi(l->zk, steps, 2, time_left(l), &step, stats, err);
+	int rc = zk_multi(l->zk, steps, 2, time_left(l), &step, stats, &why);
 	if (rc == 0) {
 		l->version = l->exists ? stats[1].version : 0;
 		l->exists = true;
 		return 0;
 	}
 	bool moved = rc == -ENOENT || rc == -ESTALE || rc == -EEXIST;
-	if (!moved || step > 1)
+	if (!moved || step > 1) {
+		if (err)
+			*err = why;
 		return failed(l, rc, err);
+	}
 	if (step == 1 && rc == -ENOENT && !l->exists)
 		return gone(l, err, "the task's node was deleted");
 	rc = step == 0 ? read_instance(l, err) : settle(l, err);
@@ -473,8 +487,7 @@ static int save(struct checkpoint *c, const struct buf *text, struct err *err)
 			return rc;
 		}
 	}
-	return err_set(err, -EAGAIN, ERR_ZK_CONFLICT,
-		       "%s changes faster than it can be checked", l->instance_path);
+	return too_fast(l, err);
 }
 
 static int save_history(struct checkpoint *c, const void *text, size_t len, bool anew,

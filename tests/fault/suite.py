@@ -26,7 +26,7 @@ class Options:
     seed: int
     minutes: float = 5.0
     faults: int = 0            # enough; 0: as many as the minutes give
-    delivery: str = "at_least_once"
+    delivery: str = "exactly_once"
     source: str = "mysql-9.7"
     sessions: int = 4
     tables: int = 8
@@ -155,8 +155,8 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=0, help="end after so many")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("MR_SEED") or 0),
                         help="of the faults and the writers; else MR_SEED, else a new one")
-    parser.add_argument("--delivery", default="at_least_once",
-                        choices=("at_least_once", "exactly_once"))
+    parser.add_argument("--delivery", default="exactly_once",
+                        choices=("exactly_once", "at_least_once"))
     parser.add_argument("--source", default="mysql-9.7",
                         help="mysql-9.7, mysql-8.0, mariadb-10.11 …")
     parser.add_argument("--kind", action="append", choices=[*KINDS, *SCENARIOS], dest="kinds",

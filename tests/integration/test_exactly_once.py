@@ -4,13 +4,16 @@ protocol.md, rules 1 to 8: rows and position are one transaction of Kafka's; who
 fences who wrote before, and reads there what was committed.
 """
 
+import contextlib
 import json
 import random
+import threading
 import time
 
 import pytest
 
 from harness.tasks import here, task_document
+from harness.tree import TreeError
 from harness.waiting import PATIENCE, wait_until
 from harness.writer import Writer
 
@@ -274,6 +277,44 @@ def test_a_handover_is_clean(copies, cluster):
     time.sleep(0.5)
     cluster.mrctl("task", "handover", copies.task).ok()
     cluster.wait_state(copies.task, "RUNNING", on="c2", timeout=60)
+    copies.check()
+
+
+class Rewriting:
+    """Sets the data of the task's instances to what it is, all the time: as reports do."""
+
+    def __init__(self, cluster, task):
+        self._tree, self._folder = cluster.tree, cluster.path(task, "instances")
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._rewrite, daemon=True)
+        self.writes = 0
+
+    def _rewrite(self):
+        while not self._end.is_set():
+            with contextlib.suppress(TreeError, OSError):
+                for node in self._tree.children(self._folder):
+                    found = self._tree.get_with_stat(f"{self._folder}/{node}")
+                    if found:
+                        self._tree.set(f"{self._folder}/{node}", found[0], found[1].version)
+                        self.writes += 1
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join(30)
+
+
+@ONE_SOURCE
+def test_a_report_in_between_keeps_no_task_from_running(copies, cluster):
+    """The claim is checked against the instance's node; that it was rewritten is no failure."""
+    with Rewriting(cluster, copies.task) as rewriting:
+        for _ in range(4):
+            cluster.mrctl("task", "restart", copies.task, "--wait").ok()
+            time.sleep(0.3)
+        assert rewriting.writes > 50
     copies.check()
 
 

@@ -16,15 +16,14 @@ from suite import Options, run  # noqa: E402
 
 from harness.waiting import PATIENCE  # noqa: E402
 
-# delivery: what the bus has.
-DELIVERIES = ("at_least_once",)
-
 
 @pytest.mark.alone  # with five servers of its own it would starve a test beside it
 @pytest.mark.faults
 @pytest.mark.timeout(900 * PATIENCE)
-@pytest.mark.parametrize("delivery", DELIVERIES)
-@pytest.mark.parametrize("seed, source", [(11, "mysql-9.7")])
+@pytest.mark.parametrize("delivery, seed, source", [
+    ("exactly_once", 11, "mysql-9.7"),
+    pytest.param("exactly_once", 12, "mariadb-10.11", marks=pytest.mark.full),
+    pytest.param("at_least_once", 11, "mysql-9.7", marks=pytest.mark.full)])
 def test_each_kind_of_fault_once(sandbox, tmp_path, delivery, seed, source):
     """Every kind, in the order of the seed: nothing lost, order per key, the bus comes back."""
     options = Options(seed, minutes=8 * PATIENCE, faults=len(KINDS), delivery=delivery,
