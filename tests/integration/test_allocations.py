@@ -15,9 +15,11 @@ import pytest
 
 from harness.core import binary
 from harness.tasks import here, here_gtid, task_document
+from harness.waiting import PATIENCE
 
 TRIED = 15
 TRIED_KAFKA = 6
+ALL = [pytest.mark.full, pytest.mark.timeout(3600 * PATIENCE)]
 
 STATEMENTS = """
 CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(100), j JSON, d DECIMAL(20,5));
@@ -101,7 +103,7 @@ def check(victim, wanted, number):
 
 
 @pytest.mark.sources("mysql-8.0", "mariadb-10.11")
-@pytest.mark.parametrize("share", [pytest.param("all", marks=pytest.mark.full), "some"])
+@pytest.mark.parametrize("share", [pytest.param("all", marks=ALL), "some"])
 def test_no_allocation_matters(played, core, share):
     """None that fails loses a row, doubles one beyond the last save, or moves a position."""
     count = core.folder / "count"
@@ -165,7 +167,7 @@ def check_kafka(victim, wanted, number):
 
 
 @pytest.mark.sources("mysql-8.0")
-@pytest.mark.parametrize("share", [pytest.param("all", marks=pytest.mark.full), "some"])
+@pytest.mark.parametrize("share", [pytest.param("all", marks=ALL), "some"])
 def test_no_allocation_matters_to_kafka(source, database, core, kafka, bus, share):
     """With exactly_once: nothing lost, nothing twice, nothing altered."""
     source.sql(ROWS, database)
