@@ -18,6 +18,7 @@ elsewhere it is a violation too.
 import bisect
 import collections
 import dataclasses
+from datetime import datetime
 
 SLACK_MS = 2000  # between a core's log and the time it gives a message
 SHOWN = 8        # messages of a key that a counterexample shows
@@ -57,6 +58,23 @@ class Violation:
     key: tuple
     ts_ms: int
     text: str
+
+
+def unclean_starts(told) -> tuple[int, list[int]]:
+    """How often captures began; and when they did, in ms, though the one before had not ended.
+
+    `told`: (time, core, "starting, epoch" or "stopped behind"), of each core in its order. Two
+    lines of a core may have the same millisecond: their order is not the alphabet's.
+    """
+    count, runner, unclean = 0, None, []
+    for when, name, what in sorted(told, key=lambda each: each[0]):
+        if what == "stopped behind":
+            runner = None if runner == name else runner
+            continue
+        if runner is not None:
+            unclean.append(int(datetime.fromisoformat(when + "+00:00").timestamp() * 1000))
+        count, runner = count + 1, name
+    return count, unclean
 
 
 class _Key:

@@ -8,7 +8,6 @@
 import bisect
 import re
 import time
-from datetime import datetime
 
 from harness.bus import Bus
 from harness.cluster import Cluster
@@ -17,7 +16,7 @@ from harness.tasks import here, task_document
 from harness.waiting import wait_until
 
 import writers
-from checker import Checker
+from checker import Checker, unclean_starts
 from links import Link
 from tail import Tail, parsed
 
@@ -155,18 +154,9 @@ class World:
     def starts(self) -> tuple[int, list[int]]:
         """How often captures began, by the cores' logs; and when they did without the one before
         having ended cleanly, in ms. Behind a clean end nothing may come twice."""
-        told = sorted((when, core.name, what)
-                      for core in self.cluster.daemons if core.kind == "mr-core"
-                      for when, what in LIFE.findall(core.log))
-        count, runner, dirty = 0, None, []
-        for when, name, what in told:
-            if what == "stopped behind":
-                runner = None if runner == name else runner
-                continue
-            if runner is not None:
-                dirty.append(int(datetime.fromisoformat(when + "+00:00").timestamp() * 1000))
-            count, runner = count + 1, name
-        return count, dirty
+        return unclean_starts((when, core.name, what)
+                              for core in self.cluster.daemons if core.kind == "mr-core"
+                              for when, what in LIFE.findall(core.log))
 
     def verdict(self):
         """(the checker that has read every topic from its beginning, what the ledger says)."""

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fault"))
 
-from checker import SLACK_MS, Change, Checker  # noqa: E402
+from checker import SLACK_MS, Change, Checker, unclean_starts  # noqa: E402
 from tail import parsed  # noqa: E402
 
 TRUTH = {("t", 1): [("c", "a-1"), ("u", "a-2"), ("u", "b-1"), ("d", "b-2"), ("c", "a-3")],
@@ -148,3 +148,14 @@ def test_a_message_is_the_change_that_its_images_tell():
                                         ("d", 4, None, 5, "")):
         assert message(op, before, after) == Change("x", 2, 5, "t", 7, op, seq, tok, 9, "u:1")
     assert parsed("x", 0, 0, None) is None
+
+
+def test_starts_that_had_no_clean_end():
+    """A restart within one millisecond is clean; a takeover from one that hangs is not."""
+    day = "2026-11-23T16:08:"
+    told = [(f"{day}01.000", "c2", "starting, epoch"),
+            (f"{day}08.591", "c2", "stopped behind"), (f"{day}08.591", "c2", "starting, epoch"),
+            (f"{day}29.000", "c2", "stopped behind"), (f"{day}25.200", "c1", "starting, epoch")]
+    count, unclean = unclean_starts(told)
+    assert count == 3
+    assert [each % 60000 for each in unclean] == [25200]
