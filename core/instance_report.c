@@ -69,6 +69,7 @@ static void fill_counters(struct instance *i, struct instance_doc *d)
 	d->transactions = s.transactions;
 	d->in_flight = s.in_flight;
 	d->pipe_errors = s.pipe_errors;
+	d->dead_letters = s.dead_letters;
 	d->lag_ms = s.lag < 0 ? -1 : s.lag / USEC_PER_MSEC;
 	d->last_event_ms = ms_of(s.last_event);
 	d->last_heartbeat_ms = ms_of(s.last_heartbeat);
@@ -408,6 +409,7 @@ OF_CAPTURE(of_messages, metrics_count(m, s.messages, "task", i->name, NULL))
 OF_CAPTURE(of_bytes, metrics_count(m, s.bytes, "task", i->name, NULL))
 OF_CAPTURE(of_transactions, metrics_count(m, s.transactions, "task", i->name, NULL))
 OF_CAPTURE(of_pipe_errors, metrics_count(m, s.pipe_errors, "task", i->name, NULL))
+OF_CAPTURE(of_dead_letters, metrics_count(m, s.dead_letters, "task", i->name, NULL))
 OF_CAPTURE(of_in_flight, metrics_count(m, s.in_flight, "task", i->name, NULL))
 OF_CAPTURE(of_lag, if (s.lag >= 0) metrics_value(m, (double)s.lag / (double)USEC_PER_SEC, "task",
 						 i->name, NULL))
@@ -434,6 +436,9 @@ const struct instance_family instance_families[] = {
 	 "Source transactions wholly acknowledged in this run.", of_transactions},
 	{"mr_task_pipe_errors_total", METRICS_COUNTER,
 	 "Failures that the pipe reported in this run, retried ones too.", of_pipe_errors},
+	{"mr_task_dead_letters_total", METRICS_COUNTER,
+	 "Messages that were too large in this run, told in the dead letter topic instead.",
+	 of_dead_letters},
 	{"mr_task_in_flight", METRICS_GAUGE, "Messages that wait for an acknowledgement.",
 	 of_in_flight},
 	{"mr_task_lag_seconds", METRICS_GAUGE, "Age of the oldest change that is not delivered.",

@@ -191,6 +191,7 @@ struct task_pipe {
 		size_t nconfig;
 		const char *heartbeat; /* template; "": no heartbeats */
 		const char *transaction; /* template; of options.transactions */
+		const char *dead_letter; /* template; of on_error */
 		const char *schema_changes; /* "auto", or a template; "": none */
 		usec_t heartbeat_interval;
 	} topics;

@@ -120,8 +120,10 @@ static const struct task_field topics[] = {
 	 .meaning = "Replicas of a created topic; 0: the broker's default."},
 	{"config", FIELD_MAP, AT(pipe.topics.config), COUNT_AT(pipe.topics.nconfig), .max = 100,
 	 .meaning = "Kafka's settings for a created topic, such as retention.ms."},
-	{"dead_letter", FIELD_LATER, .fallback = "null", .refusal = not_yet,
-	 .meaning = "Topic for rows that cannot be delivered: not supported yet."},
+	{"dead_letter", FIELD_STRING, AT(pipe.topics.dead_letter), .fallback = "{task}.dead-letters",
+	 .min = 1, .max = TASK_TOPIC_MAX,
+	 .meaning = "Topic for what is told of rows that cannot be delivered, with the placeholder "
+		    "{task}; used where on_error says dead_letter."},
 	{"heartbeat", FIELD_STRING, AT(pipe.topics.heartbeat), .max = TASK_TOPIC_MAX,
 	 .meaning = "Topic for heartbeats, with the placeholder {task}: a message now and then "
 		    "while the source is read, even when nothing changes. Not given: none."},
@@ -291,9 +293,10 @@ static const struct task_field snapshot[] = {
 
 static const struct task_field on_error[] = {
 	{"oversize_row", FIELD_ENUM, AT(on_error.oversize_row), .fallback = "stop",
-	 .choices = on_errors, .refused = BIT(TASK_ON_ERROR_DEAD_LETTER),
-	 .refusal = "is not supported yet: use stop",
-	 .meaning = "What becomes of a row that the pipe finds too large."},
+	 .choices = on_errors,
+	 .meaning = "What becomes of a message that the pipe finds too large: stop ends the task; "
+		    "dead_letter puts into pipe.topics.dead_letter which row it was, and goes on "
+		    "without it."},
 	{"bad_row", FIELD_ENUM, AT(on_error.bad_row), .fallback = "stop", .choices = on_errors,
 	 .refused = BIT(TASK_ON_ERROR_DEAD_LETTER), .refusal = "is not supported yet: use stop",
 	 .meaning = "What becomes of a row that cannot be read."},

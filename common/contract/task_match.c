@@ -304,7 +304,7 @@ const char *task_schema_changes(const struct task *t)
 	return t->pipe.type == TASK_PIPE_KAFKA ? "{task}.schema-changes" : "";
 }
 
-enum { SIDE_TOPICS = 3 };
+enum { SIDE_TOPICS = 4 };
 
 /* The templates of pipe.topics; "": there is no such topic. */
 static void side_topics(const struct task *t, const char *fields[SIDE_TOPICS],
@@ -316,6 +316,10 @@ static void side_topics(const struct task *t, const char *fields[SIDE_TOPICS],
 	templates[1] = t->pipe.options.transactions ? t->pipe.topics.transaction : "";
 	fields[2] = "schema_changes";
 	templates[2] = task_schema_changes(t);
+	fields[3] = "dead_letter";
+	templates[3] = t->on_error.oversize_row == TASK_ON_ERROR_DEAD_LETTER
+			       ? t->pipe.topics.dead_letter
+			       : "";
 }
 
 /* Which of the first n of pipe.topics has this name; NULL: none. */

@@ -275,9 +275,10 @@ static enum put_status put_value_of(struct buf *b, struct envelope *e, const str
 
 /* ---------------------------------------------------------------- keeping the newest back */
 
+/* Behind the delete that was kept back: by now the sink may know of the next row. */
 static int put_tombstone(struct maxwell *m, struct envelope_sink *sink, struct err *err)
 {
-	struct buf *b = sink->begin(sink);
+	struct buf *b = sink->begin_more ? sink->begin_more(sink) : sink->begin(sink);
 	if (!b)
 		return sink->why(sink, err);
 	buf_put(b, m->key.data, m->key.len);

@@ -45,6 +45,11 @@ struct envelope_sink {
 	 * ended without RECORD_ROW_END. NULL, the member: there is no such topic.
 	 */
 	struct buf *(*begin_transaction)(struct envelope_sink *s);
+	/*
+	 * As begin(), for one more message of the row whose message was the last to end: the sink
+	 * may know by now of a row behind it. NULL, the member: begin() will do.
+	 */
+	struct buf *(*begin_more)(struct envelope_sink *s);
 };
 
 #endif

@@ -25,13 +25,14 @@ enum {
 	RECORD_ROW_END = 2,   /* the last message of its row change */
 	RECORD_NO_KEY = 4,    /* the key is null */
 	RECORD_OUTSIDE = 8,   /* key and value lie on the heap at `outside` (too large) */
+	RECORD_DEAD_LETTER = 16, /* stands for a message that the pipe would not take */
 };
 
 struct record {
 	uint8_t kind;
 	uint8_t flags;
 	uint8_t acked;       /* written and read by the pipe's thread only */
-	uint8_t unused;
+	uint8_t part;        /* which message of its row, from 1; 0: it is no row's */
 	uint32_t topic;      /* the pipe's number for the topic */
 	uint32_t key_len;
 	uint32_t headers_len;

@@ -82,6 +82,8 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 	if (!r)
 		return; /* of the position topic */
 	struct kafka_topic *t = &k->topics[r->topic];
+	if (__builtin_expect(r == k->alone, 0))
+		k->alone = NULL;
 	if (__builtin_expect(!offset_rises(t, m->partition, m->offset), 0)) {
 		kafka_fail(k, -ENOENT, ERR_PIPE_TOPIC_LOST, r,
 			   "topic %s, partition %d: a message got offset %lld, but offset %lld was "
@@ -160,6 +162,7 @@ static void producer_stop(struct kafka *k)
 {
 	if (!k->rk)
 		return;
+	k->alone = NULL;
 	if (k->transactional)
 		kafka_transaction_end(k);
 	kafka_topics_reset(k);
@@ -190,6 +193,14 @@ static inline bool takes(const struct kafka *k, uint32_t topic)
 {
 	return topic < k->ntopics && k->topics[topic].state == TOPIC_READY && !k->next_batch &&
 	       !k->fatal_at && !k->lost;
+}
+
+/* Only compression lets it pass, if at all. Of a topic that is not told of, a batch of its own. */
+static inline bool may_be_oversize(const struct kafka *k, const struct kafka_topic *t,
+				   const struct record *r)
+{
+	size_t size = (size_t)r->key_len + r->headers_len + r->value_len;
+	return size > (t->max_bytes ? t->max_bytes : k->batch_bytes);
 }
 
 /*
@@ -229,6 +240,9 @@ static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 	if (__builtin_expect(t->unproven > 0, 0) &&
 	    !kafka_topic_admits(t, key, (size_t)r->key_len))
 		return -EAGAIN; /* the report of the one before wakes us */
+	bool alone = may_be_oversize(k, t, r);
+	if (__builtin_expect(k->alone || (alone && pipe_in_flight(p) > 0), 0))
+		return -EAGAIN; /* likewise */
 	if (k->transactional && !k->in_transaction) {
 		int rc = kafka_begin(k, err);
 		if (rc < 0)
@@ -244,6 +258,8 @@ static int kafka_put(struct pipe *p, struct record *r, struct err *err)
 		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
 	if (__builtin_expect(code == RD_KAFKA_RESP_ERR_NO_ERROR, 1)) {
 		pipe_count(&p->produced, 1);
+		if (__builtin_expect(alone, 0))
+			k->alone = r;
 		if (__builtin_expect(t->unproven > 0, 0))
 			kafka_topic_sent(t, key, (size_t)r->key_len);
 		return 0;
@@ -441,7 +457,7 @@ int kafka_open(const struct pipe_options *opt, struct pipe **ret, struct err *er
 		rc = make_transactional(k, opt, err);
 	if (rc == 0) {
 		k->scram = opt->sasl.mechanism && strncmp(opt->sasl.mechanism, "SCRAM", 5) == 0;
-		k->max_message_bytes = kafka_conf_size(k->conf, "message.max.bytes");
+		k->base.message_max = kafka_conf_size(k->conf, "message.max.bytes");
 		rc = producer_start(k, err);
 	}
 	if (rc < 0) {

@@ -112,6 +112,7 @@ static void oversize(struct kafka *k, const rd_kafka_message_t *m, struct record
 			   k->batch_bytes, t->name, text, next);
 		return;
 	}
+	k->base.oversize = (struct pipe_oversize){.bytes = size, .limit = limit};
 	kafka_fail(k, -EMSGSIZE, ERR_PIPE_OVERSIZE, r,
 		   "a message of %zu bytes is too large for topic %s, %s: %s", size,
 		   t->name, text, rd_kafka_err2str(m->err));
@@ -146,12 +147,14 @@ int kafka_error_put(struct kafka *k, struct record *r, rd_kafka_resp_err_t code,
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
 		return -EAGAIN;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		k->base.oversize = (struct pipe_oversize){
+			.bytes = size, .limit = k->base.message_max, .ours = true};
 		return err_set(err, -EMSGSIZE, ERR_PIPE_OVERSIZE,
 			       "a message of %zu bytes for topic %s is over our own limit of %zu "
 			       "bytes (pipe.properties message.max.bytes); raise it together with "
 			       "the topic's max.message.bytes and the brokers' "
 			       "socket.request.max.bytes",
-			       size, t->name, k->max_message_bytes);
+			       size, t->name, k->base.message_max);
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:

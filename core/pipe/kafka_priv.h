@@ -61,6 +61,11 @@ struct kafka {
 	int events;               /* eventfd: the library has something for us */
 	int alarm;                /* timerfd: something is due */
 	usec_t alarm_at;          /* 0: it is off */
+	/*
+	 * On its way, and maybe too large for its topic: it goes alone, so that its refusal
+	 * takes nothing with it. NULL: none.
+	 */
+	const struct record *alone;
 	bool refused;             /* the last pipe_put got -EAGAIN, for refused_topic */
 	uint32_t refused_topic;
 
@@ -72,7 +77,6 @@ struct kafka {
 	size_t nconfig;
 
 	bool scram; /* SASL with SCRAM is asked for */
-	size_t max_message_bytes;
 	size_t batch_bytes; /* of rk */
 	size_t next_batch;  /* not 0: a producer with this follows as soon as nothing flies */
 

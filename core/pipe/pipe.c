@@ -131,6 +131,16 @@ struct record *pipe_failed_record(const struct pipe *p)
 	return p->failed_record;
 }
 
+struct pipe_oversize pipe_oversize(const struct pipe *p)
+{
+	return p->oversize;
+}
+
+size_t pipe_message_max(const struct pipe *p)
+{
+	return p->message_max ? p->message_max : SIZE_MAX;
+}
+
 int pipe_fd(const struct pipe *p)
 {
 	return p->fd;

@@ -170,6 +170,15 @@ int pipe_put(struct pipe *p, struct record *r, struct err *err) MR_MUST_CHECK;
 int pipe_serve(struct pipe *p, int timeout_ms, struct err *err) MR_MUST_CHECK;
 /* The record that the failure is about, or NULL when it is about none. */
 struct record *pipe_failed_record(const struct pipe *p);
+/* After ERR_PIPE_OVERSIZE. */
+struct pipe_oversize {
+	size_t bytes; /* the message's key, headers and value */
+	size_t limit; /* 0: not known */
+	bool ours;    /* it is this producer's limit, not the topic's */
+};
+struct pipe_oversize pipe_oversize(const struct pipe *p);
+/* What key and value of a message may have together at most, as known without asking. */
+size_t pipe_message_max(const struct pipe *p);
 
 /* Readable when pipe_serve has something to do. For poll; never read from it. */
 int pipe_fd(const struct pipe *p);

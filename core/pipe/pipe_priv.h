@@ -49,6 +49,8 @@ struct pipe {
 	struct err failure; /* kind set: this pipe is over */
 	int failure_rc;
 	struct record *failed_record;
+	struct pipe_oversize oversize;
+	size_t message_max; /* 0: any */
 
 	enum pipe_state state;
 	usec_t state_since;

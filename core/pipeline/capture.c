@@ -63,6 +63,7 @@ void capture_free(struct capture *c)
 	position_clear(&c->safe);
 	position_clear(&c->shown);
 	buf_free(&c->text);
+	oversize_free(&c->oversize);
 	if (c->stop.fd >= 0)
 		close(c->stop.fd);
 	pthread_mutex_destroy(&c->stop.lock);
@@ -107,6 +108,8 @@ static int close_books(struct capture *c)
 	c->past.messages += l.messages;
 	c->past.bytes += l.bytes;
 	c->past.transactions += l.groups;
+	c->past.dead_letters += c->transactional ? c->dead_letters : l.dead_letters;
+	c->dead_letters = 0;
 	struct pipe_stats p;
 	pipe_stats(c->pipe, &p);
 	c->past.pipe_errors += p.errors;
@@ -201,6 +204,24 @@ static int run_threads(struct capture *c, struct deliver *d, struct source_threa
 	return rc;
 }
 
+/*
+ * A message of a row was too large: the next episode knows it when it is met again. What was
+ * refused although it was known, or is no row's, ends the task.
+ */
+static bool note_oversize(struct capture *c, const struct oversize *o, const struct err *err)
+{
+	if (err->kind != ERR_PIPE_OVERSIZE || !o->part)
+		return false;
+	int rc = oversize_note(&c->oversize, o, &c->safe.at);
+	if (rc == 0)
+		log_info("%s, %s: going back to the last acknowledged position to %s", err->text,
+			 err->where,
+			 c->o.task->on_error.oversize_row == TASK_ON_ERROR_DEAD_LETTER
+				 ? "write a dead letter in its place"
+				 : "deliver what is in front of it");
+	return rc == 0;
+}
+
 static int run_episode(struct capture *c, struct err *err)
 {
 	const struct task *task = c->o.task;
@@ -211,6 +232,7 @@ static int run_episode(struct capture *c, struct err *err)
 		.stats = &c->source,
 		.until = &c->o.until,
 		.leases = c->o.leases,
+		.oversize = &c->oversize,
 		.fail_fast = c->o.fail_fast,
 	};
 	struct deliver d = {
@@ -224,6 +246,7 @@ static int run_episode(struct capture *c, struct err *err)
 		.last_ack = &c->last_ack,
 		.patience = PATIENCE_S * USEC_PER_SEC,
 	};
+	c->again = false;
 	int rc = ring_new(task->memory.queue_bytes, &ring);
 	if (rc == 0)
 		rc = ledger_init(&c->ledger, &c->safe);
@@ -264,9 +287,11 @@ static int run_episode(struct capture *c, struct err *err)
 		pthread_mutex_unlock(&c->lock);
 		struct record *failed = rc < 0 ? pipe_failed_record(pipe) : NULL;
 		struct capture_failure failure = {0};
+		struct oversize oversize = {.size = pipe_oversize(pipe)};
 		pipe_close(pipe);
-		deliver_drop(&d, failed, &failure, err);
-		if (failure.at.file[0])
+		deliver_drop(&d, failed, &failure, &oversize, err);
+		c->again = failed && note_oversize(c, &oversize, err);
+		if (failure.at.file[0] && !c->again)
 			capture_note_failure(c, &failure);
 		if (begun)
 			source_thread_fini(&source);
@@ -286,8 +311,13 @@ static int run_episode(struct capture *c, struct err *err)
 static bool wait_for_rebuild(struct capture *c, const struct err *err)
 {
 	int ms = c->rebuilds < 6 ? REBUILD_FIRST_MS << c->rebuilds : REBUILD_MAX_MS;
-	c->rebuilds++;
-	log_err(LOG_LEVEL_WARN, "the pipe is built anew from the last acknowledged position", err);
+	if (c->again) { /* something was learned: no reason to wait */
+		ms = 0;
+	} else {
+		c->rebuilds++;
+		log_err(LOG_LEVEL_WARN, "the pipe is built anew from the last acknowledged position",
+			err);
+	}
 	uint64_t count; /* the end of the source's thread was signalled through it */
 	ssize_t n = read(c->stop.fd, &count, sizeof(count));
 	(void)n;
@@ -303,8 +333,8 @@ int capture_run(struct capture *c, struct position *ret_position, struct err *er
 	int rc = c->transactional ? 0 : capture_find_start(c, err);
 	while (rc == 0) {
 		rc = run_episode(c, err);
-		if (rc == 0 || !err->kind || err->kind->class != ERR_CLASS_RETRY ||
-		    !c->rebuild)
+		bool anew = c->rebuild && err->kind && err->kind->class == ERR_CLASS_RETRY;
+		if (rc == 0 || !(anew || c->again))
 			break;
 		if (!wait_for_rebuild(c, err)) {
 			rc = 0;

@@ -64,6 +64,7 @@ struct capture_status {
 	uint64_t transactions; /* wholly acknowledged */
 	uint64_t in_flight;    /* messages handed to the pipe and not acknowledged */
 	uint64_t pipe_errors;
+	uint64_t dead_letters; /* acknowledged; transactional: committed */
 	usec_t lag;            /* age of what is not delivered; 0 when idle; -1: not known yet */
 	usec_t last_event;     /* wall clock of the last event and heartbeat; 0: none yet */
 	usec_t last_heartbeat;

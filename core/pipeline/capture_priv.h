@@ -23,6 +23,8 @@ struct capture {
 	size_t batch_bytes; /* what the broker was found to take; 0: the default */
 	unsigned rebuilds;  /* in a row */
 	bool rebuild;       /* the episode ended with a producer that could not go on */
+	bool again;         /* or with a message that is known now: see oversize.h */
+	struct oversize_list oversize;
 
 	/* Delivery exactly_once; delivering thread. */
 	bool transactional;
@@ -39,6 +41,7 @@ struct capture {
 	struct ledger ledger;
 	bool ledger_live;
 	struct capture_status past; /* sums of ended episodes */
+	uint64_t dead_letters;      /* transactional: committed in this episode */
 	_Atomic int64_t last_ack;   /* boot clock; 0: nothing yet */
 
 	/* Under the lock: what is shown to other threads. */

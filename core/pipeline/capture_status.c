@@ -46,6 +46,7 @@ void capture_status(struct capture *c, struct capture_status *ret)
 		pipe_stats(c->pipe, &p);
 		ret->pipe_errors += p.errors;
 	}
+	ret->dead_letters += c->transactional ? c->dead_letters : l.dead_letters;
 	pthread_mutex_unlock(&c->lock);
 	ret->rows += l.rows;
 	ret->messages += l.messages;

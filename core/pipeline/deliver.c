@@ -179,8 +179,20 @@ int deliver_run(struct deliver *d, struct err *err)
 	}
 }
 
+/* Which message of which row it is, if it is one's. */
+static void identify(const struct record *r, const struct record_group *group,
+		     struct oversize *ret)
+{
+	if (!r->part || r->flags & RECORD_DEAD_LETTER)
+		return;
+	ret->gtid = group->gtid;
+	ret->start = group->start;
+	ret->row = r->row;
+	ret->part = r->part;
+}
+
 void deliver_drop(struct deliver *d, const struct record *failed, struct capture_failure *where,
-		  struct err *err)
+		  struct oversize *row, struct err *err)
 {
 	struct record_group group = {.gtid = d->ledger->group_gtid,
 				     .start = d->ledger->group_start};
@@ -193,6 +205,7 @@ void deliver_drop(struct deliver *d, const struct record *failed, struct capture
 			prepared_unref(record_as_xa(r)->entry);
 		} else if (r->kind == RECORD_MESSAGE) {
 			if (r == failed) {
+				identify(r, &group, row);
 				where->at = group.start;
 				gtid_format(&group.gtid, where->gtid);
 				err_locate(err,

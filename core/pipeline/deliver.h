@@ -12,6 +12,7 @@
 #include "common/os/ring.h"
 #include "core/pipe/pipe.h"
 #include "core/pipeline/capture.h"
+#include "core/pipeline/oversize.h"
 #include "core/progress/checkpoint.h"
 #include "core/progress/ledger.h"
 
@@ -68,9 +69,9 @@ int deliver_may_act(struct deliver *d, struct err *err) MR_MUST_CHECK;
 /*
  * After pipe_close() and the end of the source's thread: frees what the records left in
  * the ring own. If `failed` is one of them, says in err which row of which transaction
- * it was, and fills *where.
+ * it was, and fills *where; *row too if it is a message of a row, and no dead letter.
  */
 void deliver_drop(struct deliver *d, const struct record *failed, struct capture_failure *where,
-		  struct err *err);
+		  struct oversize *row, struct err *err);
 
 #endif

@@ -17,7 +17,7 @@ enum { VALUES_KEEP = 256 * 1024 };
 struct publish_target {
 	uint64_t id;
 	bool listed; /* in by_id */
-	char *name;  /* "db\0table", the key of by_name */
+	const char *name; /* "db\0table", the key of by_name; of publish_name */
 	unsigned name_len;
 	bool excluded;
 	struct arena arena; /* map and described */
@@ -29,6 +29,12 @@ struct publish_target {
 	uint32_t topic;
 	UT_hash_handle hh_name;
 	UT_hash_handle hh_id;
+};
+
+/* A table's name. It outlives definitions: messages that are not ended yet refer to it. */
+struct publish_name {
+	UT_hash_handle hh;
+	char text[];
 };
 
 /* The table that a topic was first used for. */
@@ -75,7 +81,6 @@ static void target_free(struct publish *p, struct publish_target *t)
 	target_clear(p, t);
 	HASH_DELETE(hh_name, p->by_name, t);
 	arena_free(&t->arena);
-	free(t->name);
 	free(t);
 }
 
@@ -97,6 +102,11 @@ void publish_fini(struct publish *p)
 		HASH_DEL(p->topics, topic);
 		free(topic);
 	}
+	struct publish_name *name, *another;
+	HASH_ITER (hh, p->names, name, another) {
+		HASH_DEL(p->names, name);
+		free(name);
+	}
 	arena_free(&p->values);
 	free(p->before);
 	free(p->after);
@@ -105,6 +115,24 @@ void publish_fini(struct publish *p)
 }
 
 /* ---------------------------------------------------------------- table maps */
+
+static const char *name_of(struct publish *p, const char *text, size_t len)
+{
+	struct publish_name *n;
+	HASH_FIND(hh, p->names, text, len, n);
+	if (n)
+		return n->text;
+	n = calloc(1, sizeof(*n) + len);
+	if (!n)
+		return NULL;
+	memcpy(n->text, text, len);
+	HASH_ADD_KEYPTR(hh, p->names, n->text, len, n);
+	if (!HASH_IS_IN(n, hh)) {
+		free(n);
+		return NULL;
+	}
+	return n->text;
+}
 
 static struct publish_target *target_of(struct publish *p, struct span db, struct span table)
 {
@@ -120,20 +148,17 @@ static struct publish_target *target_of(struct publish *p, struct span db, struc
 	if (t)
 		return t;
 	t = calloc(1, sizeof(*t));
-	char *copy = malloc(len);
+	const char *copy = name_of(p, name, len);
 	if (!t || !copy) {
 		free(t);
-		free(copy);
 		return NULL;
 	}
-	memcpy(copy, name, len);
 	t->name = copy;
 	t->name_len = (unsigned)len;
 	arena_init(&t->arena);
 	HASH_ADD_KEYPTR(hh_name, p->by_name, t->name, t->name_len, t);
 	if (!HASH_IS_IN(t, hh_name)) {
 		free(t);
-		free(copy);
 		return NULL;
 	}
 	return t;
@@ -350,6 +375,18 @@ static int count_row(struct publish *p, struct span image, struct err *err)
 	return 0;
 }
 
+static struct queue_about about(const struct publish_target *t, enum row_op op, uint64_t pos)
+{
+	const uint8_t *name = (const uint8_t *)t->name;
+	size_t db = strlen(t->name);
+	return (struct queue_about){
+		.db = {name, db},
+		.table = {name + db + 1, t->name_len - db - 1},
+		.op = op,
+		.pos = pos,
+	};
+}
+
 static int publish_rows(struct publish *p, const struct stream *s, const struct event *e,
 			uint64_t pos, bool undone, struct err *err)
 {
@@ -373,6 +410,7 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 			rc = envelope_event_begin(p->envelope, t->plan, &event, err);
 		p->queue->topic = t->topic;
 		p->queue->timestamp = event.source_time;
+		p->queue->about = about(t, r.op, pos);
 	}
 	struct row row = {.op = r.op, .table = shape_of(t), .event = &event};
 	row.before = r.op == ROW_INSERT ? NULL : p->before;
@@ -405,12 +443,14 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 			p->values_start = p->values.p;
 		}
 	}
+	p->queue->about = (struct queue_about){.db = {0}};
 	if (rc == -ENOTSUP && t->excluded) {
 		/* Nobody wants this table's values: what is left of the event counts as one row. */
 		err_clear(err);
 		rc = count_row(p, e->body, err);
 	}
-	if (rc < 0 && rc != -ECANCELED)
+	/* A message that was refused may have been kept back from another table's row. */
+	if (rc < 0 && rc != -ECANCELED && !p->queue->refusal)
 		err_prefix(err, "table %.*s.%.*s", (int)t->map.db.len, t->map.db.p,
 			   (int)t->map.name.len, t->map.name.p);
 	return rc < 0 ? rc : 0;
@@ -487,7 +527,7 @@ void publish_group(struct publish *p, const struct group *g, const struct partia
 	p->open = true;
 	p->group_put = p->record_put = false;
 	p->has_xid = false;
-	p->queue->done_row = 0;
+	queue_begin_group(p->queue, oversize_of_group(p->oversize, &g->gtid, &g->start));
 	envelope_group_drop(p->envelope);
 	p->rows = 0;
 	p->crc = 0;

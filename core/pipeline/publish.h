@@ -13,12 +13,14 @@
 #include "core/binlog/stream.h"
 #include "core/envelope/envelope.h"
 #include "core/pipe/pipe.h"
+#include "core/pipeline/oversize.h"
 #include "core/pipeline/queue.h"
 #include "core/rules/rules.h"
 #include "core/schema/schema.h"
 
 struct publish_target;
 struct publish_topic;
+struct publish_name;
 
 struct publish {
 	/* Borrowed. */
@@ -28,6 +30,7 @@ struct publish {
 	struct envelope *envelope;
 	struct pipe *pipe;
 	struct queue *queue;
+	const struct oversize_list *oversize; /* messages that the pipe refused before */
 
 	/*
 	 * Where the format writes columns' defaults: fills them in. NULL: it does not.
@@ -46,6 +49,7 @@ struct publish {
 
 	struct publish_target *by_name; /* hash: every table met, excluded ones too */
 	struct publish_target *by_id;   /* hash: those by their current table_id */
+	struct publish_name *names;     /* hash: of every table met */
 	struct publish_topic *topics;   /* hash: by the pipe's number */
 	struct arena values;            /* what values of one row point to; reset per row */
 	const uint8_t *values_start;

@@ -74,19 +74,15 @@ static int grow(struct buf *b, size_t need)
 	return grow_inside(q, sizeof(struct record) + len);
 }
 
-static struct buf *begin(struct envelope_sink *s)
+/* Room for another message; what it is about is as it was. */
+static struct buf *open_message(struct queue *q)
 {
-	struct queue *q = (struct queue *)s;
 	drop_begun(q);
 	q->why = NULL;
 	struct record *r = ring_reserve(q->ring, sizeof(*r) + q->expect);
 	if (!r)
 		return NULL;
 	q->record = r;
-	q->begun.topic = q->topic;
-	q->begun.row = q->row;
-	q->begun.crc = q->crc;
-	q->begun.timestamp = q->timestamp;
 	q->room = sizeof(*r) + q->expect;
 	q->buf.data = (uint8_t *)(r + 1);
 	q->buf.len = 0;
@@ -95,11 +91,33 @@ static struct buf *begin(struct envelope_sink *s)
 	return &q->buf;
 }
 
+static struct buf *begin(struct envelope_sink *s)
+{
+	struct queue *q = (struct queue *)s;
+	bool same = q->begun.row == q->row;
+	q->begun.part = q->about.db.p ? (same ? q->begun.part : 0) + 1 : 0;
+	q->begun.topic = q->topic;
+	q->begun.row = q->row;
+	q->begun.crc = q->crc;
+	q->begun.timestamp = q->timestamp;
+	q->begun.about = q->about;
+	return open_message(q);
+}
+
+static struct buf *begin_more(struct envelope_sink *s)
+{
+	struct queue *q = (struct queue *)s;
+	if (q->begun.part)
+		q->begun.part++;
+	return open_message(q);
+}
+
 static struct buf *begin_transaction(struct envelope_sink *s)
 {
 	struct queue *q = (struct queue *)s;
 	struct buf *b = begin(s);
 	q->begun.topic = q->transactions;
+	q->begun.part = 0;
 	return b;
 }
 
@@ -109,15 +127,15 @@ void queue_set_transactions(struct queue *q, uint32_t topic)
 	q->sink.begin_transaction = begin_transaction;
 }
 
-static int end(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
-	       uint32_t value_len, uint8_t flags)
+static void put_message(struct queue *q, uint32_t topic, uint32_t key_len, uint32_t headers_len,
+			uint32_t value_len, uint8_t flags)
 {
-	struct queue *q = (struct queue *)s;
 	size_t len = q->buf.len;
 	*q->record = (struct record){
 		.kind = RECORD_MESSAGE,
 		.flags = (uint8_t)(flags | (q->outside ? RECORD_OUTSIDE : 0)),
-		.topic = q->begun.topic,
+		.part = (uint8_t)q->begun.part,
+		.topic = topic,
 		.key_len = key_len,
 		.headers_len = headers_len,
 		.value_len = value_len,
@@ -143,12 +161,58 @@ static int end(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
 	}
 	q->messages++;
 	q->bytes += key_len + value_len;
+}
+
+static int end(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
+	       uint32_t value_len, uint8_t flags)
+{
+	struct queue *q = (struct queue *)s;
+	bool judged = q->suspicious || (size_t)key_len + value_len > q->most;
+	if (__builtin_expect(judged && q->judge && q->begun.part, 0)) {
+		int rc = q->judge(q->judge_ctx, q, key_len, headers_len, value_len, flags);
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+	}
+	put_message(q, q->begun.topic, key_len, headers_len, value_len, flags);
 	return 0;
+}
+
+int queue_put_instead(struct queue *q, uint32_t topic, struct span key, struct span headers,
+		      struct span value, uint8_t flags)
+{
+	struct buf small;
+	buf_init(&small);
+	buf_put(&small, key.p, key.len);
+	buf_put(&small, headers.p, headers.len);
+	buf_put(&small, value.p, value.len);
+	struct buf *b = small.failed ? NULL : open_message(q);
+	if (b)
+		buf_put(b, small.data, small.len);
+	else if (small.failed)
+		q->why = ERR_MEMORY;
+	buf_free(&small);
+	if (!b || b->failed)
+		return q->why == ERR_MEMORY ? -ENOMEM : -ECANCELED;
+	put_message(q, topic, (uint32_t)key.len, (uint32_t)headers.len, (uint32_t)value.len, flags);
+	return 0;
+}
+
+void queue_begin_group(struct queue *q, bool suspicious)
+{
+	q->suspicious = suspicious;
+	q->done_row = 0;
+	q->begun.row = 0;
+	q->begun.part = 0;
 }
 
 static int why(struct envelope_sink *s, struct err *err)
 {
 	struct queue *q = (struct queue *)s;
+	if (q->refusal) {
+		if (err)
+			*err = *q->refusal;
+		return -EMSGSIZE;
+	}
 	if (q->why == ERR_MEMORY)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a message of %zu bytes",
 			       q->buf.len);
@@ -161,8 +225,9 @@ static int why(struct envelope_sink *s, struct err *err)
 void queue_init(struct queue *q, struct ring *ring)
 {
 	*q = (struct queue){
-		.sink = {.begin = begin, .end = end, .why = why},
+		.sink = {.begin = begin, .end = end, .why = why, .begin_more = begin_more},
 		.ring = ring,
+		.most = SIZE_MAX,
 		.expect = 1024,
 		.buf = {.grow = grow},
 	};

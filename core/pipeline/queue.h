@@ -13,6 +13,24 @@
 #include "common/os/ring.h"
 #include "core/envelope/sink.h"
 #include "core/model/record.h"
+#include "core/model/row.h"
+
+/* The row that a message is of, for those that have to tell of it. */
+struct queue_about {
+	struct span db; /* NULL: the message is no row's. Both live as long as the publisher */
+	struct span table;
+	enum row_op op;
+	uint64_t pos; /* of the rows event */
+};
+
+struct queue;
+
+/*
+ * Asked for a message of a row that may be too large, in front of its end. 0: it is not;
+ * 1: queue_put_instead() was called; else a failure, which `refusal` tells.
+ */
+typedef int queue_judge(void *ctx, struct queue *q, uint32_t key_len, uint32_t headers_len,
+			uint32_t value_len, uint8_t flags);
 
 struct queue {
 	struct envelope_sink sink; /* first: the envelope's view of this queue */
@@ -25,6 +43,14 @@ struct queue {
 	uint64_t row;     /* ordinal in its group, from 1 */
 	uint32_t crc;     /* running, behind this row */
 	usec_t timestamp;
+	struct queue_about about;
+
+	/* See oversize.h. */
+	queue_judge *judge;
+	void *judge_ctx;
+	size_t most;       /* key and value of a message together; SIZE_MAX: any */
+	bool suspicious;   /* of this group every message is judged */
+	const struct err *refusal;
 
 	/* The message being written. */
 	struct buf buf;
@@ -34,6 +60,8 @@ struct queue {
 		uint32_t crc;
 		uint64_t row;
 		usec_t timestamp;
+		unsigned part; /* which message of its row, from 1; 0: it is no row's */
+		struct queue_about about;
 	} begun;
 	size_t room;           /* bytes reserved for it in the ring, header included */
 	uint8_t *outside;      /* its bytes, once it has left the ring */
@@ -54,6 +82,14 @@ void queue_init(struct queue *q, struct ring *ring);
 void queue_set_transactions(struct queue *q, uint32_t topic);
 /* Drops a message that was begun. The ring is the caller's. */
 void queue_fini(struct queue *q);
+/* The rows that follow are of another group. */
+void queue_begin_group(struct queue *q, bool suspicious);
+/*
+ * From the judge: this message in the place of the one that is being ended, which is dropped
+ * (`key` may point into it). 0 or -errno, as the sink's end().
+ */
+int queue_put_instead(struct queue *q, uint32_t topic, struct span key, struct span headers,
+		      struct span value, uint8_t flags) MR_MUST_CHECK;
 /* A group whose first message follows. 0 or -ECANCELED when the ring is closed. */
 int queue_put_group(struct queue *q, const struct record_group *g) MR_MUST_CHECK;
 /* In front of the mark: takes the reference, also on failure. */

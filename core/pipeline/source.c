@@ -604,6 +604,14 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	t->publish.envelope = t->envelope;
 	t->publish.pipe = t->pipe;
 	t->publish.queue = &t->queue;
+	t->publish.oversize = t->oversize;
+	t->judge = (struct oversize_judge){.task = t->task,
+					   .publish = &t->publish,
+					   .known = t->oversize,
+					   .pipe = t->pipe};
+	rc = oversize_judge_init(&t->judge, &t->queue, err);
+	if (rc < 0)
+		return rc;
 	rc = changes_open(t, err);
 	if (rc < 0)
 		return rc;
@@ -625,6 +633,7 @@ void source_thread_fini(struct source_thread *t)
 	definitions_free(t->definitions);
 	changes_drop(t);
 	queue_fini(&t->queue);
+	oversize_judge_fini(&t->judge);
 	xa_forget(t);
 	kept_clear(&t->kept);
 	hold_free(&t->hold);

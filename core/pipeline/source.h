@@ -82,6 +82,7 @@ struct source_thread {
 	struct source_stats *stats;
 	const struct until *until;
 	bool fail_fast;
+	const struct oversize_list *oversize; /* messages that the pipe refused before */
 	const char *identity; /* of the server the position is of; "": not known */
 	const struct dump_leases *leases; /* NULL: none */
 	usec_t start_time;    /* of a start by time that is not reached yet */
@@ -116,6 +117,7 @@ struct source_thread {
 	struct envelope *envelope;
 	struct queue queue;
 	struct publish publish;
+	struct oversize_judge judge;
 	struct kept_list kept;      /* of the entries of read.prepared, those in memory */
 	struct record_xa xa;        /* what the group at hand does to read.prepared */
 	enum group_mode mode;

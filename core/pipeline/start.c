@@ -113,6 +113,9 @@ int capture_commit(struct capture *c, const struct position *p, struct err *err)
 		return rc;
 	}
 	checkpoint_committed(k);
+	pthread_mutex_lock(&c->lock);
+	c->dead_letters = ledger_stats_read(&c->ledger).dead_letters;
+	pthread_mutex_unlock(&c->lock);
 	capture_show_position(c, p);
 	return 0;
 }

@@ -94,6 +94,8 @@ static void apply_group(struct ledger *l, const struct record_group *g)
 /* Returns whether the position moved. */
 static bool apply_message(struct ledger *l, const struct record *r)
 {
+	if (__builtin_expect(r->flags & RECORD_DEAD_LETTER, 0))
+		STAT_ADD(dead_letters, 1);
 	if (!(r->flags & RECORD_ROW_END))
 		return false;
 	STAT_ADD(rows, 1);
@@ -201,6 +203,7 @@ struct ledger_stats ledger_stats_read(const struct ledger *l)
 		.bytes = stat_read(&l->stats.bytes),
 		.rows = stat_read(&l->stats.rows),
 		.groups = stat_read(&l->stats.groups),
+		.dead_letters = stat_read(&l->stats.dead_letters),
 		.moves = stat_read(&l->stats.moves),
 		.commit_time = atomic_load_explicit(&l->stats.commit_time, memory_order_relaxed),
 	};

@@ -34,6 +34,7 @@ struct ledger_stats {
 	uint64_t bytes;           /* acknowledged */
 	uint64_t rows;            /* row changes of which every message was acknowledged */
 	uint64_t groups;          /* MARKs applied */
+	uint64_t dead_letters;    /* acknowledged, in the place of messages */
 	usec_t commit_time;       /* of the last group applied, by the source's clock */
 	uint64_t moves;           /* times that the safe position moved */
 };
@@ -50,7 +51,7 @@ struct ledger {
 	struct binlog_pos group_start;
 	struct record_xa xa; /* of the MARK to come; entry NULL: none. The reference is ours */
 	struct {
-		_Atomic uint64_t in_flight, in_flight_bytes, messages, bytes, rows, groups, moves;
+		_Atomic uint64_t in_flight, in_flight_bytes, messages, bytes, rows, groups, moves, dead_letters;
 		_Atomic int64_t commit_time;
 	} stats;
 };

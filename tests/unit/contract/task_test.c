@@ -349,7 +349,6 @@ static void test_not_yet(void **state)
 	static const struct {
 		const char *text, *where;
 	} cases[] = {
-		{"\"pipe\":{\"topics\":{\"dead_letter\":true}}", "pipe.topics.dead_letter"},
 		{"\"consumers\":[{\"type\":\"mysql\"}]", "consumers"},
 		{"\"snapshot\":{\"mode\":\"initial\"}", "snapshot.mode"},
 		{"\"on_error\":{\"bad_row\":\"dead_letter\"}", "on_error.bad_row"},
