@@ -296,6 +296,8 @@ static void instance_facts(const struct tracked *t, usec_t now, struct task_fact
 	f->state_for = wall > d->since_ms ? (usec_t)(wall - d->since_ms) * USEC_PER_MSEC : 0;
 	f->lag = d->lag_ms < 0 ? -1 : d->lag_ms * USEC_PER_MSEC;
 	f->binlog_hours_left = d->binlog_hours_left;
+	f->dead_letters = d->dead_letters;
+	f->letters_for = t->progress.letters_at ? now - t->progress.letters_at : -1;
 	f->error_code = d->error.code;
 	f->error_message = d->error.message;
 	show_position(&d->position, position, 128);
@@ -323,6 +325,7 @@ static void evaluate_task(struct watch *w, const struct view_task *task, const s
 	    .broken = t && t->broken ? t->broken : "",
 	    .lag = -1,
 	    .binlog_hours_left = -1,
+	    .letters_for = -1,
 	    .hostname = "",
 	    .error_code = "",
 	    .error_message = "",

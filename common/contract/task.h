@@ -223,6 +223,7 @@ enum task_alert_rule {
 	TASK_ALERT_STUCK,
 	TASK_ALERT_NO_STANDBY,
 	TASK_ALERT_BINLOG_HOURS_LEFT,
+	TASK_ALERT_DEAD_LETTERS,
 	TASK_ALERTS, /* how many there are */
 };
 

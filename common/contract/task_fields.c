@@ -334,6 +334,8 @@ static const struct task_field alert_no_standby[] = {ALERT_COMMON(TASK_ALERT_NO_
 static const struct task_field alert_binlog[] = {
 	ALERT_COMMON(TASK_ALERT_BINLOG_HOURS_LEFT), ALERT_THRESHOLD(TASK_ALERT_BINLOG_HOURS_LEFT),
 	END};
+static const struct task_field alert_dead_letters[] = {
+	ALERT_COMMON(TASK_ALERT_DEAD_LETTERS), ALERT_THRESHOLD(TASK_ALERT_DEAD_LETTERS), END};
 
 /* Named as mr-monitor's rules are. What is not given is as its configuration has it. */
 static const struct task_field alerts[] = {
@@ -346,6 +348,8 @@ static const struct task_field alerts[] = {
 	 .meaning = "Nobody would take over."},
 	{"binlog_hours_left", FIELD_OBJECT, .fields = alert_binlog,
 	 .meaning = "The source purges soon what was not read."},
+	{"dead_letters", FIELD_OBJECT, .fields = alert_dead_letters,
+	 .meaning = "Messages were too large and are in the dead letter topic only."},
 	END,
 };
 

@@ -17,6 +17,13 @@ static uint32_t mix_position(uint32_t crc, const struct report_position *p)
 	return mix(crc, p->gtid, strlen(p->gtid) + 1);
 }
 
+static void count_letters(struct progress *p, uint64_t n, usec_t now)
+{
+	if (n > p->letters || (n > 0 && n < p->letters)) /* or a new run has some of its own */
+		p->letters_at = now;
+	p->letters = n;
+}
+
 bool progress_same(const struct progress *p, const char *node, int64_t mzxid)
 {
 	return p->seen && p->mzxid == mzxid && p->node == mix(0, node, strlen(node));
@@ -39,8 +46,10 @@ void progress_update(struct progress *p, const char *node, int64_t mzxid,
 				       .head = head,
 				       .written_at = now,
 				       .moved_at = now};
+		count_letters(p, doc->dead_letters, now);
 		return;
 	}
+	count_letters(p, doc->dead_letters, now);
 	if (p->mzxid != mzxid)
 		p->written_at = now;
 	p->mzxid = mzxid;

@@ -23,6 +23,8 @@ struct progress {
 	unsigned head_moves;
 	usec_t head_moved_at;
 	bool seen;
+	uint64_t letters;  /* dead letters of this run */
+	usec_t letters_at; /* their number rose, or was not 0 when first read; 0: neither */
 };
 
 /* The document is the one of the last update: nothing of it has to be read. */

@@ -36,6 +36,11 @@ const struct rule rules[RULES] = {
 		"binlog_hours_left", ALERT_TASK, {true, 24 * HOUR, 5 * MINUTE, AS_WAIT, ALERT_PAGE},
 		"how long is left", "The source purges soon what the task has not read; also while "
 		"the task is paused. Then only a new snapshot helps."},
+	[RULE_DEAD_LETTERS] = {
+		"dead_letters", ALERT_TASK, {true, HOUR, 0, MINUTE, ALERT_TICKET},
+		"how long after the newest it is over",
+		"Messages of a task were too large for their topic: what is told of them is in the "
+		"dead letter topic (`on_error.oversize_row`)."},
 	[RULE_MACHINE_GONE] = {
 		"machine_gone", ALERT_MACHINE, {true, 24 * HOUR, MINUTE, 0, ALERT_TICKET},
 		"how long a machine that does not come back is remembered",
@@ -53,6 +58,7 @@ _Static_assert((int)RULE_NO_RUNNING == (int)TASK_ALERT_NO_RUNNING &&
 		   (int)RULE_STUCK == (int)TASK_ALERT_STUCK &&
 		   (int)RULE_NO_STANDBY == (int)TASK_ALERT_NO_STANDBY &&
 		   (int)RULE_BINLOG_HOURS_LEFT == (int)TASK_ALERT_BINLOG_HOURS_LEFT &&
+		   (int)RULE_DEAD_LETTERS == (int)TASK_ALERT_DEAD_LETTERS &&
 		   (int)RULE_MACHINE_GONE == (int)TASK_ALERTS,
 	       "a task's rules come first, as its document has them");
 

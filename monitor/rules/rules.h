@@ -23,6 +23,7 @@ enum rule_id {
 	RULE_STUCK,
 	RULE_NO_STANDBY,
 	RULE_BINLOG_HOURS_LEFT,
+	RULE_DEAD_LETTERS,
 	RULE_MACHINE_GONE,
 	RULE_ZOOKEEPER,
 	RULES,
@@ -86,6 +87,8 @@ struct task_facts {
 	usec_t state_for;
 	usec_t lag;		  /* -1: not known */
 	double binlog_hours_left; /* negative: not known */
+	uint64_t dead_letters;	  /* of this run */
+	usec_t letters_for;	  /* since their number rose; -1: it did not */
 	const char *error_code;	  /* "" without one */
 	const char *error_message;
 	const char *position; /* for messages: "binlog.000002:1234" or "" */

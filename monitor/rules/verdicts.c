@@ -214,6 +214,30 @@ static void binlog_hours_left(const struct task_facts *f, const struct rule_sett
 		  f->desired == CONTROL_PAUSED ? "mrctl task resume" : "mrctl task why", f->name);
 }
 
+static void dead_letters(const struct task_facts *f, const struct rule_setting *s, struct verdict *v)
+{
+	char span[RULES_SPAN_MAX];
+	if (!should_run(f) || f->instances == 0)
+		return;
+	if (!f->read) {
+		v->state = VERDICT_UNKNOWN;
+		return;
+	}
+	if (f->letters_for < 0 || f->letters_for >= s->threshold)
+		return;
+	snprintf(v->value, sizeof(v->value), "%llu", (unsigned long long)f->dead_letters);
+	holds(v,
+	      "Task %s has put %llu message%s that %s too large into its dead letter topic in this "
+	      "run, the newest %s ago: its readers do not have these changes.",
+	      f->name, (unsigned long long)f->dead_letters, f->dead_letters == 1 ? "" : "s",
+	      f->dead_letters == 1 ? "was" : "were", rules_span(f->letters_for, span));
+	next_step(v,
+		  "Read the topic (pipe.topics.dead_letter of mrctl task show %s): each message names "
+		  "table, key and limit; raise max.message.bytes of topic and broker, and let the rows "
+		  "be written once more",
+		  f->name);
+}
+
 void rules_task(enum rule_id rule, const struct task_facts *facts,
 		const struct rule_setting *setting, bool firing, struct verdict *ret)
 {
@@ -238,6 +262,9 @@ void rules_task(enum rule_id rule, const struct task_facts *facts,
 		break;
 	case RULE_BINLOG_HOURS_LEFT:
 		binlog_hours_left(facts, setting, firing, ret);
+		break;
+	case RULE_DEAD_LETTERS:
+		dead_letters(facts, setting, ret);
 		break;
 	case RULE_MACHINE_GONE:
 	case RULE_ZOOKEEPER:

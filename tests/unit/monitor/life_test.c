@@ -146,12 +146,38 @@ static void progress_is_position_or_rows(void **state)
 	assert_int_equal(p.written_at, 99);
 }
 
+/* Of this run: another node, or a run that began anew, counts from nothing. */
+static void dead_letters_are_seen_to_rise(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *node;
+		uint64_t letters;
+		usec_t at;
+		usec_t rose;
+	} readings[] = {
+	    {"h1-0000000001", 0, 1, 0}, {"h1-0000000001", 2, 2, 2}, {"h1-0000000001", 2, 3, 2},
+	    {"h1-0000000001", 0, 4, 2}, {"h1-0000000001", 1, 5, 5}, {"h2-0000000002", 0, 6, 0},
+	    {"h1-0000000003", 7, 7, 7},
+	};
+	struct progress p = {0};
+	for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]); i++) {
+		struct instance_doc d;
+		assert_int_equal(instance_doc_init(&d), 0);
+		d.dead_letters = readings[i].letters;
+		progress_update(&p, readings[i].node, (int64_t)i + 1, &d, readings[i].at);
+		assert_int_equal(p.letters_at, readings[i].rose);
+		instance_doc_clear(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(time_lines),
 	    cmocka_unit_test(flapping_needs_more_quiet_each_time),
 	    cmocka_unit_test(progress_is_position_or_rows),
+	    cmocka_unit_test(dead_letters_are_seen_to_rise),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ static struct task_facts well(void)
 				   .state_for = 65 * SECOND,
 				   .lag = 0,
 				   .binlog_hours_left = 100,
+				   .letters_for = -1,
 				   .error_code = "",
 				   .error_message = "",
 				   .position = "b.000001:4",
@@ -74,6 +75,8 @@ static void nothing_of_tasks_that_shall_not_run(void **state)
 		f.lag = HOUR;
 		f.stood_for = f.head_for = f.silent_for = HOUR;
 		f.binlog_hours_left = 1;
+		f.dead_letters = 1;
+		f.letters_for = 0;
 		for (int r = 0; r < (int)TASK_ALERTS; r++) {
 			bool purge = r == RULE_BINLOG_HOURS_LEFT && desired[i] == CONTROL_PAUSED;
 			assert_int_equal(state_of((enum rule_id)r, &f, false),
@@ -283,6 +286,24 @@ static void binlog_hours_left(void **state)
 	assert_non_null(strstr(v.next_step, "mrctl task resume copy"));
 }
 
+static void dead_letters(void **state)
+{
+	(void)state;
+	struct task_facts f = well();
+	struct verdict v;
+	f.dead_letters = 2;
+	f.letters_for = 59 * 60 * SECOND;
+	ask(RULE_DEAD_LETTERS, &f, false, &v);
+	assert_int_equal(v.state, VERDICT_HOLDS);
+	assert_string_equal(v.value, "2");
+	assert_non_null(strstr(v.message, "2 messages that were too large"));
+	assert_non_null(strstr(v.next_step, "mrctl task show copy"));
+	f.letters_for = HOUR;
+	assert_int_equal(state_of(RULE_DEAD_LETTERS, &f, true), VERDICT_CLEAR);
+	f.read = false;
+	assert_int_equal(state_of(RULE_DEAD_LETTERS, &f, true), VERDICT_UNKNOWN);
+}
+
 static void machines(void **state)
 {
 	(void)state;
@@ -412,6 +433,7 @@ int main(void)
 	    cmocka_unit_test(stuck),
 	    cmocka_unit_test(no_standby),
 	    cmocka_unit_test(binlog_hours_left),
+	    cmocka_unit_test(dead_letters),
 	    cmocka_unit_test(machines),
 	    cmocka_unit_test(zookeeper),
 	    cmocka_unit_test(long_texts),

@@ -165,6 +165,46 @@ static void test_a_closed_ring_is_not_an_error_to_tell(void **state)
 	ring_free(ring);
 }
 
+/* A tombstone behind a message that was kept back while the next row, of another table, came. */
+static void test_one_more_message_of_the_row_before(void **state)
+{
+	(void)state;
+	struct ring *ring;
+	struct queue q;
+	assert_int_equal(ring_new(CAPACITY, &ring), 0);
+	queue_init(&q, ring);
+	q.about.db.p = (const uint8_t *)"d";
+	q.topic = 1;
+	q.row = 7;
+	q.crc = 70;
+	assert_non_null(q.sink.begin(&q.sink));
+	q.topic = 2;
+	q.row = 8;
+	q.crc = 80;
+	assert_int_equal(q.sink.end(&q.sink, 0, 0, 0, 0), 0);
+	assert_non_null(q.sink.begin_more(&q.sink));
+	assert_int_equal(q.sink.end(&q.sink, 0, 0, 0, RECORD_TOMBSTONE | RECORD_ROW_END), 0);
+	assert_int_equal(q.done_row, 7);
+	assert_non_null(q.sink.begin(&q.sink));
+	assert_int_equal(q.sink.end(&q.sink, 0, 0, 0, RECORD_ROW_END), 0);
+	queue_publish(&q);
+	static const struct {
+		uint32_t topic, crc;
+		uint64_t row;
+		uint8_t part;
+	} wanted[] = {{1, 70, 7, 1}, {1, 70, 7, 2}, {2, 80, 8, 1}};
+	for (size_t i = 0; i < 3; i++) {
+		const struct record *r = ring_next(ring, NULL);
+		assert_non_null(r);
+		assert_int_equal(r->topic, wanted[i].topic);
+		assert_int_equal(r->crc, wanted[i].crc);
+		assert_int_equal(r->row, wanted[i].row);
+		assert_int_equal(r->part, wanted[i].part);
+	}
+	queue_fini(&q);
+	ring_free(ring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_a_dropped_message_leaves_nothing),
 		cmocka_unit_test(test_the_heap_is_bounded),
 		cmocka_unit_test(test_a_closed_ring_is_not_an_error_to_tell),
+		cmocka_unit_test(test_one_more_message_of_the_row_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
