@@ -150,8 +150,14 @@ def _purge_paused(stage):
     return "binlog_hours_left", "it is PAUSED"
 
 
+def _dead_letters(stage):
+    stage.task("t").say(dead_letters=3)
+    return "dead_letters", "3 messages that were too large"
+
+
 @pytest.mark.parametrize("play", [_nobody, _retrying, _standby, _control, _broken, _failed, _silent,
-                                  _alone, _purge, _purge_paused], ids=lambda play: play.__name__)
+                                  _alone, _purge, _purge_paused, _dead_letters],
+                         ids=lambda play: play.__name__)
 def test_each_rule(cluster, stage, monitor, webhook, play):
     """What it says, and that a task that is well again resolves it."""
     rule, text = play(stage)
