@@ -38,18 +38,28 @@ SELECT = """SELECT CONCAT('SKU-', n), CONCAT('item number ', n, ' of the catalog
 INSERTED = "(sku, name, qty, price, weight, active, created, updated, category, note)"
 
 
-def fill(server, rows: int) -> dict:
-    """The tables; where the changes of each begin and end."""
+def create_tables(server) -> None:
+    """Empty ones."""
     server.sql(f"CREATE DATABASE bench; CREATE TABLE bench.item ({COLUMNS});"
                f"CREATE TABLE bench.big ({COLUMNS}); CREATE TABLE bench.tally (n INT PRIMARY KEY)")
+
+
+def fill_items(server, rows: int) -> None:
+    """Rows of bench.item, 1,000 a transaction; those of the tally before."""
     for first in range(0, rows, 10000):
         server.sql("INSERT INTO bench.tally VALUES " +
                    ",".join(f"({n})" for n in range(first + 1, min(first + 10000, rows) + 1)))
-    places = {"item": server.position()}
     for first in range(0, rows, 50000):
         server.sql(";".join(
             f"INSERT INTO bench.item {INSERTED} {SELECT} WHERE n > {n} AND n <= {n + 1000}"
             for n in range(first, min(first + 50000, rows), 1000)))
+
+
+def fill(server, rows: int) -> dict:
+    """The tables; where the changes of each begin and end."""
+    create_tables(server)
+    places = {"item": server.position()}
+    fill_items(server, rows)
     places["big"] = server.position()
     server.sql(f"INSERT INTO bench.big {INSERTED} {SELECT}")
     places["end"] = server.position()
