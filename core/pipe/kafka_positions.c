@@ -11,6 +11,7 @@
  */
 #include "core/pipe/kafka_priv.h"
 
+#include "common/base/hash.h"
 #include "common/contract/errors.h"
 #include "common/os/log.h"
 
@@ -29,17 +30,19 @@ enum {
 
 /* What was read: the last offset of a partition that the position covers. */
 struct covered {
-	char *topic;
-	int32_t partition;
+	UT_hash_handle hh;
 	int64_t offset;
+	int32_t partition;
+	bool found; /* the partition is that long */
+	char *topic;
+	char key[]; /* the record's, then the topic */
 };
 
 struct reading {
 	struct kafka *k;
 	struct pipe_takeover *t;
 	usec_t deadline;
-	struct covered *list;
-	size_t n, cap;
+	struct covered *covered; /* by the record's key */
 };
 
 int kafka_wait(struct kafka *k, const struct pipe_takeover *t, struct err *err)
@@ -272,27 +275,26 @@ static int keep_offset(struct reading *r, const rd_kafka_message_t *m)
 	char *slash = strrchr(key, '/');
 	if (!slash || strncmp(value, r->t->owner, owner) != 0 || value[owner] != '\n')
 		return 0;
-	*slash = 0;
-	int32_t partition = (int32_t)strtol(slash + 1, NULL, 10);
 	int64_t offset = strtoll(value + owner + 1, NULL, 10);
-	for (size_t i = 0; i < r->n; i++)
-		if (r->list[i].partition == partition && strcmp(r->list[i].topic, key) == 0) {
-			r->list[i].offset = offset;
-			return 0;
-		}
-	if (r->n == r->cap) {
-		size_t cap = r->cap ? 2 * r->cap : 32;
-		struct covered *list = realloc(r->list, cap * sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		r->list = list;
-		r->cap = cap;
+	struct covered *c;
+	HASH_FIND(hh, r->covered, key, m->key_len, c);
+	if (c) {
+		c->offset = offset;
+		return 0;
 	}
-	char *topic = strdup(key);
-	if (!topic)
+	c = calloc(1, sizeof(*c) + 2 * (m->key_len + 1));
+	if (!c)
 		return -ENOMEM;
-	r->list[r->n++] = (struct covered){topic, partition, offset};
-	return 0;
+	c->offset = offset;
+	c->partition = (int32_t)strtol(slash + 1, NULL, 10);
+	memcpy(c->key, key, m->key_len);
+	c->topic = c->key + m->key_len + 1;
+	memcpy(c->topic, key, (size_t)(slash - key));
+	HASH_ADD_KEYPTR(hh, r->covered, c->key, m->key_len, c);
+	if (HASH_IS_IN(c, hh))
+		return 0;
+	free(c);
+	return -ENOMEM;
 }
 
 static int keep(struct reading *r, const rd_kafka_message_t *m)
@@ -429,13 +431,40 @@ static int check_end(struct reading *r, const struct covered *c, struct err *err
 		       c->topic, (int)c->partition, (long long)high, (long long)c->offset);
 }
 
+/*
+ * Asks for all ends with one request a broker, and believes only what confirms an offset. What
+ * that does not answer is asked again, one by one.
+ */
+static void find_ends(struct reading *r)
+{
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new((int)HASH_COUNT(r->covered));
+	struct covered *c;
+	for (c = r->covered; c; c = c->hh.next) {
+		rd_kafka_topic_partition_t *p =
+			rd_kafka_topic_partition_list_add(list, c->topic, c->partition);
+		p->offset = RD_KAFKA_OFFSET_END; /* in the place of a time */
+		p->opaque = c;
+	}
+	if (list->cnt > 0)
+		(void)rd_kafka_offsets_for_times(r->k->rk, list, ASK_MS);
+	for (int i = 0; i < list->cnt; i++) {
+		c = list->elems[i].opaque;
+		c->found = !list->elems[i].err && list->elems[i].offset > c->offset;
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
 static int check_ends(struct reading *r, struct err *err)
 {
 	int rc = 1;
-	for (size_t i = 0; i < r->n && rc > 0; i++) {
+	find_ends(r);
+	for (const struct covered *c = r->covered; c && rc > 0; c = c->hh.next) {
+		if (c->found)
+			continue;
 		r->deadline = clock_boot() + TRIES_S * USEC_PER_SEC;
 		do
-			rc = check_end(r, &r->list[i], err);
+			rc = check_end(r, c, err);
 		while (rc == 0);
 	}
 	return rc < 0 ? rc : 0;
@@ -459,8 +488,10 @@ int kafka_positions_read(struct kafka *k, struct pipe_takeover *t, struct err *e
 				     "the brokers do not tell their cluster's id");
 		rd_kafka_mem_free(k->rk, id);
 	}
-	for (size_t i = 0; i < r.n; i++)
-		free(r.list[i].topic);
-	free(r.list);
+	struct covered *c, *next;
+	HASH_ITER (hh, r.covered, c, next) {
+		HASH_DEL(r.covered, c);
+		free(c);
+	}
 	return rc;
 }

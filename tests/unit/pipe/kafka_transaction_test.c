@@ -202,6 +202,50 @@ static void test_what_is_covered_must_be_there(void **state)
 	side_close(m, &s);
 }
 
+enum { TOPICS = 4, PARTITIONS = 150 };
+
+static void produce_offset(rd_kafka_t *rk, int topic, int partition, const char *value)
+{
+	char key[32];
+	int n = snprintf(key, sizeof(key), "many%d/%d", topic, partition);
+	assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(positions),
+					   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+					   RD_KAFKA_V_KEY(key, (size_t)n),
+					   RD_KAFKA_V_VALUE((void *)(uintptr_t)value, strlen(value)),
+					   RD_KAFKA_V_END),
+			 0);
+}
+
+/* Of each partition the last record counts, whatever other partitions' lie between. */
+static void test_many_partitions_are_covered(void **state)
+{
+	struct mock *m = *state;
+	struct side s;
+	char text[256];
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_set(conf, "bootstrap.servers", m->brokers, NULL, 0);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	for (int i = 0; i < TOPICS; i++) {
+		snprintf(text, sizeof(text), "many%d", i);
+		rd_kafka_mock_topic_create(m->cluster, text, PARTITIONS, 1);
+	}
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < TOPICS * PARTITIONS; i++)
+			produce_offset(rk, i % TOPICS, i / TOPICS, round == 0 ? "u 0\n5" : "u 0\n-1");
+	assert_int_equal(rd_kafka_flush(rk, 10000), 0);
+	side_open(m, &s, "u 0");
+	assert_int_equal(take_over(m, &s), 0);
+	side_close(m, &s);
+	produce_offset(rk, 2, PARTITIONS / 2, "u 0\n7");
+	assert_int_equal(rd_kafka_flush(rk, 10000), 0);
+	rd_kafka_destroy(rk);
+	side_open(m, &s, "u 0");
+	assert_true(take_over(m, &s) < 0);
+	assert_ptr_equal(m->env->err.kind, ERR_PIPE_TOPIC_LOST);
+	assert_non_null(strstr(m->env->err.text, "many2, partition 75,"));
+	side_close(m, &s);
+}
+
 static bool at_once(void *ctx)
 {
 	(*(unsigned *)ctx)++;
@@ -233,6 +277,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_errors_that_end_it, up, mock_down),
 		cmocka_unit_test_setup_teardown(test_a_partition_that_is_refused, up, mock_down),
 		cmocka_unit_test_setup_teardown(test_what_is_covered_must_be_there, up, mock_down),
+		cmocka_unit_test_setup_teardown(test_many_partitions_are_covered, up, mock_down),
 		cmocka_unit_test_setup_teardown(test_a_stop_ends_the_wait, up, mock_down),
 	};
 	return cmocka_run_group_tests_name("kafka transactions", tests, NULL, NULL);
