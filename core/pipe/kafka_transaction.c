@@ -18,9 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	SLICE_MS = 500,     /* of waiting, between two looks at whether to stop */
+	COMMIT_SLICE_MS = 5000, /* likewise: only who will not wait, or has no place, ends it */
+	NAP_MS = 50,        /* see again() */
 	COMMIT_S = 40,      /* by then the brokers have ended it: 30 s, looked at every 10 s */
 	ABORT_MS = 2000,    /* a courtesy: a successor's fencing aborts as well */
 	HASTEN_MS = 20,
@@ -61,6 +64,18 @@ static int transaction_failed(struct kafka *k, rd_kafka_error_t *error, const ch
 	}
 }
 
+/*
+ * Before a call that ran into its timeout is made again: a request to the library's own thread
+ * may be left of it, after a stop of the whole process say, and when it is carried out beside the
+ * next call their answers are taken for each other's (the library ends the process then). That
+ * thread needs microseconds for it.
+ */
+static int again(struct kafka *k, const struct pipe_takeover *t, struct err *err)
+{
+	usleep(NAP_MS * 1000);
+	return kafka_wait(k, t, err);
+}
+
 /* ---------------------------------------------------------------- taking over */
 
 /* rd_kafka_init_transactions() goes on behind its timeout: it is called until it has ended. */
@@ -70,7 +85,7 @@ static int fence(struct kafka *k, struct pipe_takeover *t, struct err *err)
 		rd_kafka_error_t *error = rd_kafka_init_transactions(k->rk, SLICE_MS);
 		if (!error)
 			return 0;
-		int rc = kafka_wait(k, t, err);
+		int rc = again(k, t, err);
 		if (rc == 0 && rd_kafka_error_is_retriable(error)) {
 			rd_kafka_error_destroy(error);
 			continue;
@@ -199,16 +214,15 @@ int kafka_commit(struct pipe *p, const struct pipe_takeover *t, const void *posi
 		rc = write_position(k, t->owner, position, len, err);
 	usec_t end = clock_boot() + COMMIT_S * USEC_PER_SEC;
 	while (rc == 0) {
-		rd_kafka_error_t *error = rd_kafka_commit_transaction(k->rk, SLICE_MS);
+		rd_kafka_error_t *error = rd_kafka_commit_transaction(k->rk, COMMIT_SLICE_MS);
 		if (!error) {
 			k->in_transaction = false;
 			untouch(k);
 			return 0;
 		}
-		bool again = rd_kafka_error_is_retriable(error);
-		if (!again)
+		if (!rd_kafka_error_is_retriable(error))
 			return transaction_failed(k, error, "committing", err);
-		rc = kafka_wait(k, t, err);
+		rc = again(k, t, err);
 		if (rc == -ECANCELED || (rc == 0 && clock_boot() >= end))
 			return transaction_failed(k, error, "committing", err);
 		rd_kafka_error_destroy(error);
