@@ -312,6 +312,7 @@ static void start_runner(struct instance *i)
 		.instance_path = zk_election_path(i->election),
 		.instance = i->node,
 		.epoch = zk_election_epoch(i->election),
+		.positioned = i->status.positioned,
 		.control = &i->control,
 		.ended_fd = i->c->ended_fd,
 	};

@@ -100,6 +100,10 @@ static bool fill(struct instance *i, enum report_state state)
 		i->status.since_ms = now_ms();
 	}
 	i->status.state = (int)state;
+	/* From now on a position that is not there has been lost: see last_commit.h. */
+	if (state == REPORT_RUNNING && i->runner &&
+	    report_set(&i->status.positioned, runner_uid(i->runner)) < 0)
+		return false;
 	return report_set(&i->status.instance, i->node) == 0 &&
 	       (!run[0] || report_set(&i->status.run, run) == 0);
 }

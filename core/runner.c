@@ -79,6 +79,8 @@ int runner_start(const struct runner_options *o, struct task *task, struct runne
 		.uid = task->uid,
 		.delivery = task_is_transactional(task) ? "exactly_once" : "at_least_once",
 		.control = o->control,
+		.had_position = strcmp(o->positioned, task->uid) == 0,
+		.made_with_task = true,
 		.interval = task->commit_interval_ms * USEC_PER_MSEC,
 		.acl = &acl_core,
 	};
@@ -148,6 +150,11 @@ void runner_free(struct runner *r)
 struct capture *runner_capture(struct runner *r)
 {
 	return r->capture;
+}
+
+const char *runner_uid(const struct runner *r)
+{
+	return r->task->uid;
 }
 
 void runner_id(struct runner *r, char *out, size_t size)

@@ -23,6 +23,7 @@ struct runner_options {
 	const char *instance_path; /* of our node */
 	const char *instance;      /* its name */
 	int64_t epoch;             /* its creation */
+	const char *positioned;    /* of the status document */
 	const struct control_doc *control;
 	int ended_fd; /* an eventfd */
 };
@@ -42,6 +43,8 @@ int runner_result(struct runner *r, struct err *ret_err, struct capture_failure 
 void runner_free(struct runner *r);
 
 struct capture *runner_capture(struct runner *r);
+/* The task's. */
+const char *runner_uid(const struct runner *r);
 /* "run-job-0000000001", or "" while there is none yet. Copied out. */
 void runner_id(struct runner *r, char *out, size_t size);
 

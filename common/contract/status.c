@@ -22,6 +22,7 @@ static const struct member list[] = {
 	{AT(revision), .type = MEMBER_U64},
 	{AT(restart), .type = MEMBER_U64, .optional = true},
 	{AT(reset), .type = MEMBER_U64, .optional = true},
+	{AT(positioned), .type = MEMBER_TEXT, .max = 64, .optional = true},
 	{AT(error_ms), .type = MEMBER_U64},
 	{AT(error), .type = MEMBER_ERROR},
 };

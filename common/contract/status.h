@@ -40,6 +40,7 @@ struct status_doc {
 	uint64_t revision; /* control.revision, restart and reset that it acted on: FAILED holds */
 	uint64_t restart;  /* until one of them rises */
 	uint64_t reset;
+	char *positioned;  /* uid of the task that has run: it has a position; "": none has */
 	uint64_t error_ms; /* when `error` happened; 0: never */
 	struct report_error error; /* the last one, kept when the task runs again */
 	struct status_failure *failures;

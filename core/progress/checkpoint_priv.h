@@ -37,6 +37,7 @@ struct checkpoint {
 	bool passing; /* a save that must not hold up the delivery for long */
 	struct control_doc control; /* has_control: of the task */
 	bool has_control;
+	bool had_position; /* without one the task must not begin anew */
 	/* What was written last, or is about to be; its uid, delivery, … are ours. */
 	struct position_doc doc;
 	struct position work; /* the ledger's position, while it is saved */

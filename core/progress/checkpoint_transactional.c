@@ -119,6 +119,11 @@ static int choose(struct checkpoint *c, struct position_doc *theirs, const char 
 	c->doc.seq = highest; /* the next one is above both */
 	c->ordered = c->has_control && c->control.position.start != CONTROL_KEEP &&
 		     (c->found ? c->doc.reset < c->control.reset : c->control.reset > 0);
+	if (c->had_position && !c->found && !c->ordered && !c->reconciled)
+		return err_set_at(err, -ENODATA, ERR_PIPE_LOST_POSITION, c->path,
+				  "neither Kafka (cluster %s) nor lastCommit has a position, "
+				  "although there was one: both were deleted",
+				  cluster);
 	if (position_doc_set(&c->doc.pipe_cluster, cluster) < 0 ||
 	    position_doc_set(&c->doc.delivery, exactly_once) < 0)
 		return checkpoint_no_memory(err);

@@ -37,6 +37,7 @@ struct last_commit {
 	bool instance_read;
 	/* lastCommit as we know it, and the seq that is in it then. */
 	bool exists;
+	bool made_with_task;
 	int32_t version;
 	uint64_t seq;
 	int64_t mzxid;  /* of the write that was read last */
@@ -370,6 +371,11 @@ static int claim(struct checkpoint *c, struct err *err)
 		}
 		if (rc < 0)
 			return rc;
+		c->had_position |= l->made_with_task && !l->exists;
+		if (c->had_position && !c->transactional && !c->found && !c->ordered)
+			return lose_because(l, -ENODATA, ERR_POSITION_CONFLICT, err,
+					    "lastCommit is gone: somebody deleted it; set the position, "
+					    "to where it was or knowing what is left out");
 		l->seq = c->doc.seq;
 		/* Where there is no position, the first one that is saved claims it. */
 		rc = c->found ? write_claim(l, err) : 0;
@@ -582,6 +588,8 @@ int last_commit_new(const struct last_commit_options *o, struct checkpoint **ret
 		rc = checkpoint_no_memory(err);
 	c->revision = c->control.revision;
 	c->transactional = strcmp(o->delivery, "exactly_once") == 0;
+	c->had_position = o->had_position;
+	l->made_with_task = o->made_with_task;
 	if (rc == 0)
 		rc = commit_history_init(&l->history, o->zk, o->task_path, l->instance_path, o->acl,
 					 err);

@@ -35,6 +35,13 @@ struct last_commit_options {
 	const char *uid;                   /* the task document's */
 	const char *delivery;              /* "at_least_once" */
 	const struct control_doc *control; /* as it is now; copied */
+	/*
+	 * The task has run: without a position it must not begin anew, somebody has deleted it.
+	 * Delivery exactly_once: nor without the pipe's.
+	 */
+	bool had_position;
+	/* The node is made with the task, empty: where it is not, it had a position too. */
+	bool made_with_task;
 	usec_t interval;                   /* between saves of a moving position */
 	const struct zk_acl *acl;          /* of lastCommit where it has to be made; stays */
 };
