@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from confluent_kafka import admin
 
 from harness.tasks import here, task_document
 from harness.tree import TreeError
@@ -151,6 +152,42 @@ def test_a_position_that_kafka_lost(source, database, core, kafka, bus):
     core.run(task).ok()
     bus.delete_topic(positions_topic(core, task["name"]))
     fails_with(core.run(task), "pipe_lost_position")
+    fails_with(core.run(task), "pipe_lost_position")
+
+
+@ONE_SOURCE
+def test_topics_that_change_under_a_running_task(source, database, core, kafka, bus):
+    """Partitions are added: it goes on. Deleted and made anew: it stops, also when it was idle."""
+    table = make_table(source, database)
+    task = exactly(source, table, kafka)
+    topic = f"{task['name']}.{table}"
+    running = core.start(task)
+    insert(source, table, range(1, 4))
+    assert arrived(bus, topic, count=3) == [1, 2, 3]
+    client = admin.AdminClient({"bootstrap.servers": kafka.brokers})
+    client.create_partitions([admin.NewPartitions(topic, 3)])[topic].result(20)
+    wait_until(lambda: bus.partitions(topic) == [0, 1, 2], 20, "partitions are added")
+    insert(source, table, range(4, 30))
+    got = arrived(bus, topic, count=29)
+    assert sorted(got) == list(range(1, 30))
+    bus.delete_topic(topic)
+    bus.create_topic(topic, 3)
+    insert(source, table, range(30, 60))
+    fails_with(running.wait(60), "pipe_topic_lost")
+    fails_with(core.run(task), "pipe_topic_lost")
+
+
+@ONE_SOURCE
+def test_the_position_topic_is_deleted_under_a_running_task(source, database, core, kafka, bus):
+    """What was acknowledged is not there any more: it stops, and says what is missing."""
+    table = make_table(source, database)
+    task = exactly(source, table, kafka)
+    running = core.start(task)
+    insert(source, table, range(1, 4))
+    arrived(bus, f"{task['name']}.{table}", count=3)
+    bus.delete_topic(positions_topic(core, task["name"]))
+    insert(source, table, range(4, 6))
+    fails_with(running.wait(60), "pipe_lost_position")
     fails_with(core.run(task), "pipe_lost_position")
 
 
