@@ -26,7 +26,7 @@
 #define STATUS                                                                                     \
 	"{\"version\":1,\"state\":\"FAILED\",\"previous\":\"RUNNING\",\"since_ms\":5,"             \
 	"\"instance\":\"h1-0000000003\",\"run\":\"run-job-0000000001\",\"revision\":4,"            \
-	"\"restart\":2,\"reset\":1,\"error_ms\":6,\"error\":{\"code\":\"event_corrupt\",\"message\":\"m\","                  \
+	"\"restart\":2,\"reset\":1,\"positioned\":\"u-1\",\"error_ms\":6,\"error\":{\"code\":\"event_corrupt\",\"message\":\"m\","                  \
 	"\"position\":{\"file\":\"b.1\",\"pos\":4,\"gtid\":\"0-1-5\"}},"                           \
 	"\"failures\":[{\"position\":{\"file\":\"b.1\",\"pos\":4,\"gtid\":\"0-1-5\"},"             \
 	"\"code\":\"event_corrupt\",\"instance\":\"h1-0000000003\",\"count\":2,\"first_ms\":1,"    \
