@@ -6,13 +6,16 @@ fences who wrote before, and reads there what was committed.
 
 import contextlib
 import json
+import os
 import random
+import subprocess
 import threading
 import time
 
 import pytest
 from confluent_kafka import admin
 
+from harness.bus import Bus
 from harness.tasks import here, task_document
 from harness.tree import TreeError
 from harness.waiting import PATIENCE, wait_until
@@ -390,3 +393,45 @@ def test_the_position_is_set_and_the_task_made_anew(cluster, source, database, k
     cluster.create(again, start=True)
     insert(source, table, [3])
     assert arrived(bus, topic, count=5) == [1, 2, 1, 2, 3]
+
+
+@pytest.fixture
+def small_broker(new_server):
+    """A broker whose disk has 48 MiB: (broker, how to make it larger)."""
+    broker = new_server("kafka")
+    broker.stop()
+    data, drive = broker.folder / "data", broker.folder / "drive"
+    drive.mkdir()
+    if os.geteuid() != 0 or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", drive], check=False,
+            capture_output=True).returncode != 0:
+        pytest.skip("only who may mount can make a small disk")
+    try:
+        subprocess.run(["cp", "-a", f"{data}/.", drive], check=True)
+        broker.options["log.dirs"] = drive
+        yield broker.start(), lambda: subprocess.run(
+            ["mount", "-o", "remount,size=1g", drive], check=True)
+        broker.kill()
+    finally:
+        subprocess.run(["umount", "--lazy", drive], check=True)
+
+
+@ONE_SOURCE
+@pytest.mark.full
+def test_a_broker_whose_disk_is_full(source, database, core, small_broker):
+    """It ends; the task waits, and with room every row is there, once."""
+    broker, enlarge = small_broker
+    source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, v LONGTEXT)")
+    task = exactly(source, f"{database}.t", broker)
+    running = core.start(task)
+    running.wait_for_log("reading ")
+    for first in range(1, 200, 10):
+        source.sql(f"INSERT INTO {database}.t VALUES " + ",".join(
+            f"({i}, '{os.urandom(150_000).hex()}')" for i in range(first, first + 10)))
+    wait_until(lambda: not broker.alive, 60, "the broker has given up")
+    running.wait_for_log("the pipe is away")
+    enlarge()
+    broker.start()
+    bus = Bus(broker.brokers)
+    assert arrived(bus, f"{task['name']}.{database}.t", count=200, timeout=90) == list(range(1, 201))
+    running.terminate().ok()
