@@ -14,7 +14,8 @@
  * outlive its timeout; the position then has `partial`.
  *
  * What becomes of the position when something here is wrong: it is committed without rows it
- * covers, and they are lost. Hence settled() before every commit, and no other caller.
+ * covers, and they are lost; or with messages that it does not cover, and they come twice.
+ * Hence settled() and covered() before every commit, and no other caller.
  */
 #include "core/pipeline/commit.h"
 
@@ -60,10 +61,21 @@ static usec_t ms(int n)
 	return n * USEC_PER_MSEC;
 }
 
+/*
+ * Whether the position that is settled covers all that was handed over. Not between the
+ * messages of a row, nor behind one in front of a group's first row. Nor inside a group that
+ * another server has in front of the one that is committed in part: only of that one the
+ * position tells how many rows are.
+ */
+static bool covered(const struct commit *c)
+{
+	return c->place == BEHIND_GROUP || (c->place == BEHIND_ROW && !c->d->ledger->awaits);
+}
+
 /* Whether the open transaction should end here although there may be more. */
 static bool is_full(const struct commit *c)
 {
-	if (c->messages == 0 || c->place == INSIDE)
+	if (c->messages == 0 || !covered(c))
 		return false;
 	usec_t age = c->now - c->opened;
 	if (c->place == BEHIND_GROUP)
@@ -230,6 +242,8 @@ static int step(struct commit *c, bool may, struct err *err)
 	if (rc >= 0 && moved < 0)
 		rc = err_set(err, moved, ERR_MEMORY, "no memory for the position");
 	int committed = 0;
+	if (c->closing && settled(c) && !covered(c))
+		c->closing = false; /* the ledger has met the group since */
 	if (rc >= 0 && may && c->closing && settled(c))
 		rc = committed = commit(c, err);
 	if (rc >= 0 && may)
@@ -237,9 +251,14 @@ static int step(struct commit *c, bool may, struct err *err)
 	return rc < 0 ? rc : taken > 0 || moved > 0 || committed > 0;
 }
 
-/* All is handed over and acknowledged. */
+/*
+ * All is handed over and acknowledged. Where the source broke off inside a row (the queue was
+ * closed, or a value of it has no form) what is open is given up: it comes again.
+ */
 static int finish(struct commit *c, struct err *err)
 {
+	if (c->messages > 0 && !covered(c))
+		return -ETIMEDOUT;
 	int rc = c->messages > 0 || has_moved(c) ? commit(c, err) : 1;
 	if (rc == 0)
 		return 0; /* the definitions: again */
