@@ -73,6 +73,8 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 	(void)rk;
 	if (__builtin_expect(m->err != RD_KAFKA_RESP_ERR_NO_ERROR, 0)) {
 		pipe_count(&k->base.errors, 1);
+		k->aborted |= k->in_transaction && (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+						    m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT);
 		if (r)
 			kafka_error_report(k, m);
 		else
@@ -274,6 +276,8 @@ static int conclude(struct kafka *k, usec_t now, struct err *err)
 {
 	if (!k->failure_rc && k->lost)
 		kafka_error_lost(k);
+	if (!k->failure_rc && k->aborted)
+		kafka_transaction_aborted(k);
 	if (!k->failure_rc && k->fatal_at && now - k->fatal_at >= FATAL_REASON_MS * USEC_PER_MSEC)
 		kafka_error_fatal(k);
 	if (!k->failure_rc && (k->auth_failed_at || k->tls_failed_at))

@@ -48,6 +48,8 @@ static const struct err_kind *report_kind(rd_kafka_resp_err_t code, int *ret_rc)
 	case RD_KAFKA_RESP_ERR_INVALID_TXN_STATE:
 	case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
 	case RD_KAFKA_RESP_ERR__INCONSISTENT:
+	/* The broker asked the transaction's coordinator, in vain for now. */
+	case RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS:
 	/* Damaged on the way, or the library says that it gave up: send again. */
 	case RD_KAFKA_RESP_ERR_INVALID_MSG:
 	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:

@@ -327,6 +327,14 @@ static int ends(struct reading *r, rd_kafka_t *reader, int64_t *ret_low, int64_t
 	return 1;
 }
 
+/* The reader tells of these and goes on behind what it could not read. */
+static bool is_passed_over(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR__BAD_MSG || code == RD_KAFKA_RESP_ERR__BAD_COMPRESSION ||
+	       code == RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED || code == RD_KAFKA_RESP_ERR__UNDERFLOW ||
+	       code == RD_KAFKA_RESP_ERR_INVALID_MSG || code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+}
+
 static int read_to(struct reading *r, rd_kafka_topic_t *rkt, int64_t end, struct err *err)
 {
 	for (;;) {
@@ -338,6 +346,10 @@ static int read_to(struct reading *r, rd_kafka_topic_t *rkt, int64_t end, struct
 			done = m->offset >= end;
 		else if (m && m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
 			rc = refused(r->k, err, "grant our user Read on it");
+		else if (m && is_passed_over(m->err))
+			rc = err_set(err, -ECONNRESET, ERR_PIPE_FATAL,
+				     "topic %s, the task's position, cannot be read: %s",
+				     r->k->positions, rd_kafka_err2str(m->err));
 		else if (m && m->err)
 			why = rd_kafka_err2str(m->err);
 		else if (m && keep(r, m) < 0)

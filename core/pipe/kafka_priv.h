@@ -100,6 +100,7 @@ struct kafka {
 	char *positions;
 	rd_kafka_topic_t *positions_rkt;
 	bool in_transaction;
+	bool aborted; /* the library gave up what was in it; it tells why when asked */
 	struct kafka_touched *touched;
 	size_t ntouched, touched_cap;
 
@@ -137,6 +138,8 @@ void kafka_hasten(struct pipe *p);
 int kafka_begin(struct kafka *k, struct err *err);
 /* A message was acknowledged, with this offset. */
 void kafka_touch(struct kafka *k, uint32_t topic, int32_t partition);
+/* The library has dropped messages of the open transaction: notes why. */
+void kafka_transaction_aborted(struct kafka *k);
 /* A record of ours for the position topic was refused. */
 void kafka_position_refused(struct kafka *k, const rd_kafka_message_t *m);
 /* The producer is about to go: what is open is aborted, if that is possible. */

@@ -56,6 +56,10 @@ static int transaction_failed(struct kafka *k, rd_kafka_error_t *error, const ch
 			       "%s: %s; raise transaction.max.timeout.ms on the brokers to 30000",
 			       what, text);
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		return err_set(err, -EACCES, ERR_PIPE_REFUSED,
+			       "%s: %s; grant our user Describe and Write on all topics of the task, "
+			       "and on %s",
+			       what, text, k->positions);
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
 		return err_set(err, -EACCES, ERR_PIPE_REFUSED, "%s: %s", what, text);
@@ -199,6 +203,23 @@ int kafka_begin(struct kafka *k, struct err *err)
 {
 	int rc = begin(k, err);
 	return rc < 0 ? rc : write_one(k, "open", NULL, 0, err);
+}
+
+/*
+ * A partition that may not take part in the transaction, say: the library drops what is in the
+ * transaction and waits for its abort; no message's report says why. Nothing can begin now:
+ * asked to, the library answers with what it knows.
+ */
+void kafka_transaction_aborted(struct kafka *k)
+{
+	struct err err = {0};
+	rd_kafka_error_t *error = rd_kafka_begin_transaction(k->rk);
+	if (!error) { /* there was none: nothing is lost with this one */
+		kafka_fail(k, -ECONNRESET, ERR_PIPE_FATAL, NULL, "the transaction was dropped");
+		return;
+	}
+	int rc = transaction_failed(k, error, "the transaction cannot go on", &err);
+	kafka_fail(k, rc, err.kind, NULL, "%s", err.text);
 }
 
 int kafka_commit(struct pipe *p, const struct pipe_takeover *t, const void *position, size_t len,

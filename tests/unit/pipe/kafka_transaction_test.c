@@ -163,11 +163,10 @@ static void test_a_partition_that_is_refused(void **state)
 	rd_kafka_mock_push_request_errors(m->cluster, ADD_PARTITIONS, 1,
 					  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
 	int rc = env_put(m->env, env_text(m->env, env_topic(m->env, "t"), "k", "refused"));
-	if (rc == 0) {
-		(void)env_wait(m->env, 2, 500);
-		rc = commit(m, &s, "never");
-	}
+	if (rc == 0)
+		rc = env_wait(m->env, 2, 10000);
 	assert_true(rc < 0);
+	assert_kind(m->env, ERR_PIPE_REFUSED);
 	assert_int_equal(m->env->acked, 1);
 	side_close(m, &s);
 	side_open(m, &s, "u 0");
