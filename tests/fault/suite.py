@@ -9,8 +9,10 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import statistics
 import tempfile
+import threading
 import time
 
 from nemesis import KINDS, SCENARIOS, Nemesis
@@ -35,6 +37,7 @@ class Options:
     kinds: tuple = ()
     recovery: float = 60.0     # seconds within which a fault must be over
     settle: float = 120.0      # and everything have arrived at the end
+    enough: threading.Event = dataclasses.field(default_factory=threading.Event)  # no more faults
 
 
 @dataclasses.dataclass
@@ -102,7 +105,7 @@ def run(box, folder: pathlib.Path, options: Options, say=print) -> Outcome:
     try:
         world.write(options.seed)
         world.recovered(time.monotonic(), 30)
-        while time.monotonic() - began < options.minutes * 60 and \
+        while time.monotonic() - began < options.minutes * 60 and not options.enough.is_set() and \
                 (not options.faults or len(nemesis.faults) < options.faults):
             try:
                 say(str(nemesis.next(options.recovery)))
@@ -113,6 +116,10 @@ def run(box, folder: pathlib.Path, options: Options, say=print) -> Outcome:
                 break
             if _size(folder) + _size(box.state_dir) > DISK_LIMIT:
                 say("no more: the run's folders are large enough")
+                break
+            if options.delivery == "exactly_once" and world.live.kinds:
+                # What at_least_once allows is known at the end only.
+                say(f"no more: {world.live.violations[0].text}")
                 break
         world.stop_writing()
         seconds = time.monotonic() - began
@@ -151,7 +158,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/fault/run", description="Makes faults "
                                      "and holds what arrives against what was committed.")
     parser.add_argument("--minutes", type=float, default=5,
-                        help="of faults; the verdict comes on top (5)")
+                        help="of faults; the verdict comes on top (5); SIGUSR1 ends them earlier")
     parser.add_argument("--faults", type=int, default=0, help="end after so many")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("MR_SEED") or 0),
                         help="of the faults and the writers; else MR_SEED, else a new one")
@@ -172,6 +179,7 @@ def main() -> int:
     options = Options(words.seed or random.SystemRandom().randrange(1, 10**9), words.minutes,
                       words.faults, words.delivery, words.source, xa=words.xa,
                       kinds=tuple(words.kinds or ()))
+    signal.signal(signal.SIGUSR1, lambda *_: options.enough.set())
     folder = pathlib.Path(tempfile.mkdtemp(prefix="mr-fault-"))
     with Sandbox() as box:
         outcome = run(box, folder, options)
