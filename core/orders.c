@@ -15,7 +15,7 @@
 
 enum {
 	TAKEN_FOR_MS = 60 * 1000, /* then whoever took it is dead */
-	KEEP_MS = 3600 * 1000,
+	KEEP_MS = 24 * 3600 * 1000, /* by two hosts' clocks, which may be hours apart */
 	LOOK_EVERY_S = 20,        /* for orders whose core died, and old ones */
 	AT_ONCE = 2,              /* orders under way: the probes need the other threads */
 };

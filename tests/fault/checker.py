@@ -155,7 +155,7 @@ class Checker:
 
     def highest(self) -> dict:
         """{key: the highest number seen}."""
-        return {name: key.highest for name, key in self._keys.items()}
+        return {name: key.highest for name, key in list(self._keys.items())}
 
     def finish(self, truth: dict) -> list[Violation]:
         """`truth`: {(table, id): [(op, tok) of seq 1, of seq 2, …]}. All violations, the first

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from nemesis import KINDS, SCENARIOS, Nemesis
+from nemesis import KINDS, SCENARIOS, SET_BACK, Nemesis
 from world import World
 
 DISK_LIMIT = 20 * 2**30  # a run ends before its folders are larger
@@ -37,6 +37,7 @@ class Options:
     kinds: tuple = ()
     recovery: float = 60.0     # seconds within which a fault must be over
     settle: float = 120.0      # and everything have arrived at the end
+    env: dict = dataclasses.field(default_factory=dict)  # of the cores, on top
     enough: threading.Event = dataclasses.field(default_factory=threading.Event)  # no more faults
 
 
@@ -173,7 +174,7 @@ def main() -> int:
     parser.add_argument("--no-xa", action="store_false", dest="xa", help="no XA transactions")
     parser.add_argument("--json", help="write the faults there, too")
     words = parser.parse_args()
-    if words.delivery == "exactly_once" and set(words.kinds or ()) & set(SCENARIOS):
+    if words.delivery == "exactly_once" and SET_BACK in (words.kinds or ()):
         parser.error("the checker of exactly_once takes no position that is set back")
     stop_on_signals()
     options = Options(words.seed or random.SystemRandom().randrange(1, 10**9), words.minutes,

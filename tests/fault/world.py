@@ -17,6 +17,7 @@ from harness.waiting import wait_until
 
 import writers
 from checker import Checker, unclean_starts
+from clocks import Clock
 from links import Link
 from tail import Tail, parsed
 
@@ -34,6 +35,8 @@ class World:
         self._closers = []
         self.prober = None
         self.sessions = []
+        self.writer = None    # makes what a fault wants at its time
+        self.clocks = {}      # of the cores
         self.arrived = {}     # probe id -> when it was seen first
         self.pulse = []       # those times, in their order
         family, _, series = options.source.partition("-")
@@ -50,7 +53,9 @@ class World:
                          for name in ("c1", "c2")}
         for name, links in self.zk_links.items():
             servers = ",".join(link.address for link in links)
+            self.clocks[name] = Clock(folder / f"clock-{name}")
             self.cluster.core(name, core={"log_level": "info"},
+                              env={**self.clocks[name].env(), **options.env},
                               zookeeper={"servers": servers + self.cluster.chroot})
         writers.make(self.source, self.database, self.tables)
         self.start = here(self.source)
@@ -112,6 +117,7 @@ class World:
             for number in range(1, self.options.sessions + 1))]
         for each in self.sessions:
             each.start()
+        self.writer = writers.Session(self, self.options.sessions + 1, seed * 100, 0, False)
 
     def stop_writing(self) -> None:
         """End every session, each after its transaction."""

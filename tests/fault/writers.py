@@ -117,7 +117,11 @@ class Session(threading.Thread):
         """End after the transaction at hand."""
         self._end.set()
 
-    def _once(self):
+    def change(self, what: str) -> None:
+        """One transaction by the caller's thread: plain, big or ddl. Tried once."""
+        self._once({"plain": self._plain, "big": self._big, "ddl": self._ddl}[what])
+
+    def _once(self, kind=None):
         tok = f"s{self._number}-{next(self._count)}"
         try:
             self._connect()
@@ -125,7 +129,7 @@ class Session(threading.Thread):
                 if self._prepared:
                     self._decide(cursor)
                 if not self._end.is_set():
-                    self._transaction(cursor, tok)
+                    (kind or self._transaction)(cursor, tok)
         except (pymysql.err.MySQLError, OSError) as error:
             code = error.args[0] if isinstance(error, pymysql.err.MySQLError) and error.args else 0
             if code in RETRY and self._prepared != tok and self._rolled_back():
