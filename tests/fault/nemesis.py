@@ -13,8 +13,6 @@ import time
 
 from harness.waiting import wait_until
 
-from clocks import shim
-
 SESSION = 2.0  # seconds: the cores' session with ZooKeeper
 SHORT, LONG = 1.0, 3 * SESSION
 HOUR = 3600
@@ -51,7 +49,7 @@ class Nemesis:
         self.world = world
         self._random = random.Random(seed)
         self.faults = []
-        self._kinds = list(kinds or kinds_of(world.options.delivery))
+        self._kinds = list(kinds or KINDS)
         self._deck = []
 
     def next(self, timeout: float) -> Fault:
@@ -327,22 +325,16 @@ KINDS = {
     "stop and start": _stop_start,
     "document updated": _document_updated,
     "mr-server killed in a call": _server_killed_in_a_call,
+}
+
+# Only when asked for by name: the first delivers again, under either delivery; for the others, see
+# docs/reliability.md. Clocks that jump are for exactly_once: the other's checker needs true ones.
+SET_BACK = "position set back"
+SCENARIOS = {
+    SET_BACK: _position_set_back,
     "core killed in a large transaction": _in_large,
     "core killed at an ALTER TABLE": _at_ddl,
+    "two at once": _two_at_once,
     "session with ZooKeeper expired": _session_expired,
     "clock of a core jumps an hour": _clock_jumps,
 }
-
-
-
-def kinds_of(delivery: str) -> list:
-    """Those of a run. at_least_once needs true clocks: by them its checker knows what may come
-    again."""
-    return [kind for kind in KINDS
-            if kind != "clock of a core jumps an hour" or delivery == "exactly_once" and shim()]
-
-
-# Only when asked for by name: the first delivers again, under either delivery; the second can need
-# longer than others, see docs/reliability.md.
-SET_BACK = "position set back"
-SCENARIOS = {SET_BACK: _position_set_back, "two at once": _two_at_once}
