@@ -104,6 +104,8 @@ static rd_kafka_NewTopic_t *new_topic(struct kafka *k, char *text, size_t size)
 	(void)rd_kafka_NewTopic_set_config(nt, "cleanup.policy", "compact");
 	(void)rd_kafka_NewTopic_set_config(nt, "segment.bytes", bytes);
 	(void)rd_kafka_NewTopic_set_config(nt, "min.cleanable.dirty.ratio", "0.1");
+	/* The brokers' clock: by ours, an hour or more ahead, they would refuse the record. */
+	(void)rd_kafka_NewTopic_set_config(nt, "message.timestamp.type", "LogAppendTime");
 	for (size_t i = 0; i < k->nconfig; i++)
 		if (strcmp(k->config[i].name, "min.insync.replicas") == 0)
 			(void)rd_kafka_NewTopic_set_config(nt, k->config[i].name,

@@ -7,19 +7,25 @@ fences who wrote before, and reads there what was committed.
 import contextlib
 import json
 import os
+import pathlib
 import random
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from confluent_kafka import admin
 
-from harness.bus import Bus
-from harness.tasks import here, task_document
-from harness.tree import TreeError
-from harness.waiting import PATIENCE, wait_until
-from harness.writer import Writer
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fault"))
+
+from clocks import Clock  # noqa: E402
+
+from harness.bus import Bus  # noqa: E402
+from harness.tasks import here, task_document  # noqa: E402
+from harness.tree import TreeError  # noqa: E402
+from harness.waiting import PATIENCE, wait_until  # noqa: E402
+from harness.writer import Writer  # noqa: E402
 
 # What is tested is on Kafka's side, but for the positions' form.
 pytestmark = pytest.mark.sources("mariadb-10.11", "mysql-9.7")
@@ -239,6 +245,18 @@ def test_xa_across_a_crash(source, database, core, kafka, bus):
     insert(source, table, [3])
     core.run(task).ok()
     assert arrived(bus, topic, count=3) == [2, 1, 3]
+
+
+@ONE_SOURCE
+def test_a_clock_hours_ahead(source, database, core, kafka, bus, tmp_path):
+    """Brokers refuse records from their future: the position is dated by them."""
+    table = make_table(source, database)
+    task = exactly(source, table, kafka)
+    insert(source, table, [1, 2])
+    clock = Clock(tmp_path / "clock")
+    clock.jump(3 * 3600)
+    core.run(task, env=clock.env()).ok()
+    assert arrived(bus, f"{task['name']}.{table}", count=2) == [1, 2]
 
 
 @ONE_SOURCE
