@@ -26,12 +26,16 @@ struct partial {
 	uint32_t crc;
 };
 
+enum { POSITION_SOURCE_MAX = 64 };
+
 /*
  * The last group wholly acknowledged, and what of the next one is too. Owns `gtids` and
  * `prepared`.
  */
 struct position {
 	enum flavor flavor;
+	/* Whose file `at` is in: MySQL's UUID, MariaDB's "server_id-domain"; "": not known. */
+	char source[POSITION_SOURCE_MAX];
 	struct binlog_pos at;
 	struct gtid_set *gtids; /* executed set; may be NULL when the source has no GTIDs */
 	struct partial partial;

@@ -6,7 +6,7 @@
  * the oldest is acknowledged. So one bound in bytes covers queued and in flight.
  *
  * Only decided rows are here: a group is handed over after its terminator is known.
- * Order: GROUP MESSAGE… [XA] MARK. A group without messages is a MARK alone, or behind XA.
+ * Order: GROUP MESSAGE… [SERVER] [XA] MARK. A group without messages has no GROUP.
  */
 #ifndef MR_MODEL_RECORD_H
 #define MR_MODEL_RECORD_H
@@ -18,6 +18,7 @@ enum record_kind {
 	RECORD_GROUP,   /* a group begins: struct record_group follows */
 	RECORD_MARK,    /* a group is complete: struct record_mark follows */
 	RECORD_XA,      /* what the MARK behind it does to the prepared: struct record_xa follows */
+	RECORD_SERVER,  /* MARKs from here on are another server's: its identity follows */
 };
 
 enum {
@@ -92,6 +93,12 @@ static inline const struct record_mark *record_as_mark(const struct record *r)
 static inline struct record_xa *record_as_xa(struct record *r)
 {
 	return (struct record_xa *)(r + 1);
+}
+
+/* As of struct position's source: POSITION_SOURCE_MAX bytes with a zero byte. */
+static inline const char *record_as_server(const struct record *r)
+{
+	return (const char *)(r + 1);
 }
 
 #endif

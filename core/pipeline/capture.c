@@ -268,10 +268,9 @@ static int run_episode(struct capture *c, struct err *err)
 		if (c->transactional)
 			rc = take_over(c, err);
 		source.history = checkpoint_history(c->o.checkpoint);
-		source.identity = checkpoint_source(c->o.checkpoint);
 		source.start_time = c->start_time;
 		if (rc == 0 &&
-		    schema_store_begin(source.history, &c->safe, source.identity, true) < 0)
+		    schema_store_begin(source.history, &c->safe, c->safe.source, true) < 0)
 			rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for table definitions");
 		bool begun = rc == 0;
 		if (begun)

@@ -130,8 +130,7 @@ static int advance_read(struct source_thread *t, const struct gtid *gtid, usec_t
 	if (t->read.gtids && gtid_set_add(t->read.gtids, gtid) < 0)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the GTID set");
 	t->read.at = t->stream.at;
-	if (strcmp(t->read_from, t->server.identity) != 0)
-		memcpy(t->read_from, t->server.identity, sizeof(t->read_from));
+	memcpy(t->read.source, t->queue.server, sizeof(t->read.source));
 	t->read.commit_time = when;
 	t->read.before_start = t->from_time != 0;
 	if (is_partial_group(&t->read.partial, &t->stream.group))
@@ -181,6 +180,8 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 					 .end = t->stream.at,
 					 .commit_time = when,
 					 .before_start = t->from_time != 0};
+	if (rc == 0)
+		rc = queue_set_server(&t->queue, t->server.identity);
 	if (rc == 0)
 		rc = publish_end(&t->publish, &mark, &t->xa, err);
 	if (rc == 0)

@@ -4,6 +4,7 @@
 #include "common/contract/errors.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -222,7 +223,7 @@ static int why(struct envelope_sink *s, struct err *err)
 	return -ECANCELED; /* the ring is closed: nothing failed */
 }
 
-void queue_init(struct queue *q, struct ring *ring)
+void queue_init(struct queue *q, struct ring *ring, const char *server)
 {
 	*q = (struct queue){
 		.sink = {.begin = begin, .end = end, .why = why, .begin_more = begin_more},
@@ -232,6 +233,7 @@ void queue_init(struct queue *q, struct ring *ring)
 		.buf = {.grow = grow},
 	};
 	q->buf.owner = q;
+	snprintf(q->server, sizeof(q->server), "%s", server);
 }
 
 void queue_fini(struct queue *q)
@@ -262,6 +264,14 @@ int queue_put_xa(struct queue *q, struct prepared *entry, bool decided)
 	if (rc < 0)
 		prepared_unref(entry);
 	return rc;
+}
+
+int queue_set_server(struct queue *q, const char *server)
+{
+	if (strcmp(q->server, server) == 0)
+		return 0;
+	snprintf(q->server, sizeof(q->server), "%s", server);
+	return put(q, RECORD_SERVER, q->server, sizeof(q->server));
 }
 
 int queue_put_mark(struct queue *q, const struct record_mark *m)

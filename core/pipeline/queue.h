@@ -36,6 +36,7 @@ struct queue {
 	struct envelope_sink sink; /* first: the envelope's view of this queue */
 	struct ring *ring;         /* borrowed */
 
+	char server[POSITION_SOURCE_MAX]; /* whose marks are put */
 	uint32_t transactions; /* the topic of begin_transaction(), while it is set */
 
 	/* What the publisher says of the row that is about to be written. */
@@ -77,7 +78,8 @@ struct queue {
 	const struct err_kind *why;
 };
 
-void queue_init(struct queue *q, struct ring *ring);
+/* `server`: whose the position is that the queue begins behind. */
+void queue_init(struct queue *q, struct ring *ring, const char *server);
 /* The sink takes messages of where transactions begin and end: into this topic. */
 void queue_set_transactions(struct queue *q, uint32_t topic);
 /* Drops a message that was begun. The ring is the caller's. */
@@ -94,6 +96,8 @@ int queue_put_instead(struct queue *q, uint32_t topic, struct span key, struct s
 int queue_put_group(struct queue *q, const struct record_group *g) MR_MUST_CHECK;
 /* In front of the mark: takes the reference, also on failure. */
 int queue_put_xa(struct queue *q, struct prepared *entry, bool decided) MR_MUST_CHECK;
+/* Whose the marks to come are; a record only where it is another server. */
+int queue_set_server(struct queue *q, const char *server) MR_MUST_CHECK;
 /* A group is complete; published at once. */
 int queue_put_mark(struct queue *q, const struct record_mark *m) MR_MUST_CHECK;
 /* Lets the pipe's thread see what was written so far. */

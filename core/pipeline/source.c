@@ -244,13 +244,13 @@ static int start_dump(struct source_thread *t, const struct position *from, stru
 /* A file and an offset mean something on the server they are of, and nowhere else. */
 static int check_identity(const struct source_thread *t, struct err *err)
 {
-	if ((t->read.gtids && t->server.gtids) || !t->identity[0] ||
-	    strcmp(t->identity, t->server.identity) == 0)
+	if ((t->read.gtids && t->server.gtids) || !t->read.source[0] ||
+	    strcmp(t->read.source, t->server.identity) == 0)
 		return 0;
 	return err_set(err, -EINVAL, ERR_SOURCE_DIVERGED,
 		       "the position %.120s:%llu is of server %s, but %s is %s; without GTIDs it "
 		       "means nothing there",
-		       t->read.at.file, (unsigned long long)t->read.at.pos, t->identity,
+		       t->read.at.file, (unsigned long long)t->read.at.pos, t->read.source,
 		       source_name(t->dump), t->server.identity);
 }
 
@@ -263,7 +263,7 @@ static int check_history(struct source_thread *t, struct err *err)
 	if (!t->read.gtids || !t->server.gtids)
 		return 0;
 	int rc = server_check_history(t->dump, &t->server, t->read.gtids, patience, err);
-	if (rc == 0 && t->read_from[0] && strcmp(t->read_from, t->server.identity) != 0)
+	if (rc == 0 && t->read.source[0] && strcmp(t->read.source, t->server.identity) != 0)
 		rc = server_check_own(t->dump, &t->server, t->read.gtids, err);
 	/* There is none to wait for: as where a server itself refuses the position. */
 	if (rc < 0 && !several && err->kind == ERR_SOURCE_BEHIND)
@@ -569,7 +569,7 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 						  .spelled = envelope_wants_spelling(&options)};
 	position_init(&t->read, from->flavor);
 	verdict_init(&t->verdict);
-	queue_init(&t->queue, t->ring);
+	queue_init(&t->queue, t->ring, from->source);
 	random_uuid(t->uuid);
 	t->id = (struct dump_id){.leases = t->leases,
 				 .fixed = (uint32_t)t->task->source.server_id};
@@ -617,7 +617,6 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 		return rc;
 	if (t->read.before_start)
 		t->from_time = t->start_time;
-	snprintf(t->read_from, sizeof(t->read_from), "%s", t->identity);
 	return 0;
 }
 
@@ -645,8 +644,7 @@ void source_thread_fini(struct source_thread *t)
 }
 
 int source_find_start(const struct task *task, const struct server_start *start,
-		      struct source_stop *stop, struct position *ret, char identity[64],
-		      struct err *err)
+		      struct source_stop *stop, struct position *ret, struct err *err)
 {
 	struct source *s = NULL;
 	struct server_info server;
@@ -671,7 +669,7 @@ int source_find_start(const struct task *task, const struct server_start *start,
 	if (rc == 0)
 		rc = server_check_position(s, &server, ret, err);
 	if (rc == 0)
-		memcpy(identity, server.identity, sizeof(server.identity));
+		memcpy(ret->source, server.identity, sizeof(ret->source));
 	if (s)
 		close_source(stop, &stop->active, &s);
 	return rc;

@@ -83,7 +83,6 @@ struct source_thread {
 	const struct until *until;
 	bool fail_fast;
 	const struct oversize_list *oversize; /* messages that the pipe refused before */
-	const char *identity; /* of the server the position is of; "": not known */
 	const struct dump_leases *leases; /* NULL: none */
 	usec_t start_time;    /* of a start by time that is not reached yet */
 	struct schema_store *history; /* of definitions; begun at `read` */
@@ -99,7 +98,6 @@ struct source_thread {
 	struct source *second;  /* the dump of second.c; only while that works */
 	struct dump_id id;      /* of `dump`, over its reconnects */
 	struct server_info server;
-	char read_from[64]; /* identity of the server that the newest of `read` came from */
 	struct stream stream;
 	struct steps steps;
 	struct hold hold;
@@ -163,7 +161,7 @@ void *source_thread_main(void *arg);
 
 /* Where `start` is: connects, checks, resolves it. The position is the end of a group. */
 int source_find_start(const struct task *task, const struct server_start *start,
-		      struct source_stop *stop, struct position *ret, char identity[64],
+		      struct source_stop *stop, struct position *ret,
 		      struct err *err) MR_MUST_CHECK;
 
 #endif

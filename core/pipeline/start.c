@@ -21,7 +21,7 @@
  * Is the new position one that was passed on the way to the saved one? Then what was recorded
  * on that way holds there too.
  */
-static bool was_passed(struct checkpoint *k, const struct position *p, const char *identity)
+static bool was_passed(struct checkpoint *k, const struct position *p)
 {
 	struct position old;
 	struct err ignored;
@@ -32,7 +32,7 @@ static bool was_passed(struct checkpoint *k, const struct position *p, const cha
 	if (old.flavor == p->flavor && checkpoint_load(k, &old, &ignored) == 0) {
 		if (old.gtids && p->gtids)
 			passed = gtid_set_covers(old.gtids, p->gtids);
-		else if (!old.gtids && !p->gtids && strcmp(checkpoint_source(k), identity) == 0)
+		else if (!old.gtids && !p->gtids && strcmp(old.source, p->source) == 0)
 			passed = binlog_pos_compare(&p->at, &old.at) == -1;
 	}
 	position_clear(&old);
@@ -43,13 +43,10 @@ static bool was_passed(struct checkpoint *k, const struct position *p, const cha
 static int resolve_start(struct capture *c, const struct server_start *start, struct err *err)
 {
 	struct checkpoint *k = c->o.checkpoint;
-	char identity[64];
-	int rc = source_find_start(c->o.task, start, &c->stop, &c->safe, identity, err);
-	if (rc == 0 && schema_store_begin(checkpoint_history(k), &c->safe, identity,
-					  was_passed(k, &c->safe, identity)) < 0)
+	int rc = source_find_start(c->o.task, start, &c->stop, &c->safe, err);
+	if (rc == 0 && schema_store_begin(checkpoint_history(k), &c->safe, c->safe.source,
+					  was_passed(k, &c->safe)) < 0)
 		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for table definitions");
-	if (rc == 0 && checkpoint_set_source(k, identity) < 0)
-		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for the position");
 	/*
 	 * Saved before anything is read: a crash before the first commit must not resolve
 	 * `latest` again, later. (Transactional: by the claim.)

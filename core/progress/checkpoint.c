@@ -90,11 +90,6 @@ enum flavor checkpoint_flavor(const struct checkpoint *c)
 								       : FLAVOR_MYSQL;
 }
 
-const char *checkpoint_source(const struct checkpoint *c)
-{
-	return c->doc.source;
-}
-
 int checkpoint_load(const struct checkpoint *c, struct position *ret, struct err *err)
 {
 	if (!c->found)
@@ -109,11 +104,6 @@ int checkpoint_load(const struct checkpoint *c, struct position *ret, struct err
 	if (rc < 0)
 		err_prefix(err, "%s", c->path);
 	return rc;
-}
-
-int checkpoint_set_source(struct checkpoint *c, const char *source)
-{
-	return position_doc_set(&c->doc.source, source);
 }
 
 int checkpoint_set_pipe_cluster(struct checkpoint *c, const char *id)
@@ -148,7 +138,7 @@ int checkpoint_next(struct checkpoint *c, const struct position *p, struct buf *
 	/* A position may need definitions that were learned in front of it. */
 	const struct schema_sink sink = {.write = write_history, .ctx = c};
 	int rc = c->history && c->store->save_history
-			 ? schema_store_flush(c->history, p, c->doc.source, &sink, err)
+			 ? schema_store_flush(c->history, p, p->source, &sink, err)
 			 : 0;
 	if (rc == 0)
 		rc = position_to_doc(p, c->revision, &c->doc, err);

@@ -46,10 +46,9 @@ int checkpoint_may_act(struct checkpoint *c, struct err *err) MR_MUST_CHECK;
 /* Whether a call has failed with one of those kinds, or a position cannot be saved for good. */
 bool checkpoint_is_lost(const struct checkpoint *c);
 
-/* Whether a position was saved before; its flavour and the source it is of ("" if none). */
+/* Whether a position was saved before, and its flavour. */
 bool checkpoint_found(const struct checkpoint *c);
 enum flavor checkpoint_flavor(const struct checkpoint *c);
-const char *checkpoint_source(const struct checkpoint *c);
 /*
  * The saved position, into an initialised struct position whose flavour is the source's:
  * a file of the other flavour is ERR_STATE_INVALID. Only when checkpoint_found().
@@ -70,8 +69,7 @@ bool checkpoint_ordered(const struct checkpoint *c);
  */
 struct schema_store *checkpoint_history(struct checkpoint *c);
 
-/* What the next saves carry: the server the position is of; the pipe's cluster id. */
-int checkpoint_set_source(struct checkpoint *c, const char *source) MR_MUST_CHECK;
+/* What the next saves carry: the pipe's cluster id. */
 int checkpoint_set_pipe_cluster(struct checkpoint *c, const char *id) MR_MUST_CHECK;
 
 /*

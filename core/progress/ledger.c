@@ -24,6 +24,7 @@ int ledger_init(struct ledger *l, const struct position *start)
 	if (rc < 0)
 		return rc;
 	l->awaits = l->safe.partial.set;
+	memcpy(l->server, start->source, sizeof(l->server));
 	atomic_store_explicit(&l->stats.commit_time, start->commit_time, memory_order_relaxed);
 	return 0;
 }
@@ -142,6 +143,7 @@ static int apply_mark(struct ledger *l, const struct record_mark *m)
 	}
 	l->xa.entry = NULL;
 	l->safe.at = m->end;
+	memcpy(l->safe.source, l->server, sizeof(l->server));
 	l->safe.commit_time = m->commit_time;
 	l->safe.before_start = m->before_start;
 	if (!l->awaits || mark_is_awaited(&l->safe.partial, m)) {
@@ -172,6 +174,8 @@ int ledger_advance(struct ledger *l, struct ring *ring)
 			apply_group(l, record_as_group(r));
 		} else if (r->kind == RECORD_XA) {
 			apply_xa(l, record_as_xa(r));
+		} else if (r->kind == RECORD_SERVER) {
+			memcpy(l->server, record_as_server(r), sizeof(l->server));
 		} else if (r->kind == RECORD_MARK) {
 			rc = apply_mark(l, record_as_mark(r));
 			if (rc < 0)

@@ -49,6 +49,7 @@ struct ledger {
 	bool awaits;
 	struct gtid group_gtid;
 	struct binlog_pos group_start;
+	char server[POSITION_SOURCE_MAX]; /* of the MARKs to come */
 	struct record_xa xa; /* of the MARK to come; entry NULL: none. The reference is ours */
 	struct {
 		_Atomic uint64_t in_flight, in_flight_bytes, messages, bytes, rows, groups, moves, dead_letters;

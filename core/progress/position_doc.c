@@ -64,6 +64,7 @@ int position_to_doc(const struct position *p, uint64_t revision, struct position
 	if (part->set)
 		gtid_format(&part->gtid, gtid);
 	if (position_doc_set(&d->flavor, flavor_name(p->flavor)) < 0 ||
+	    position_doc_set(&d->source, p->source) < 0 ||
 	    position_doc_set(&d->file, p->at.file) < 0 || set_gtids(p, d) < 0 ||
 	    set_prepared(p, d) < 0 ||
 	    position_doc_set(&d->partial.gtid, gtid) < 0 ||
@@ -172,6 +173,9 @@ static int read_document(const struct position_doc *d, struct position *p, struc
 			       err);
 	if (!file_copy(p->at.file, d->file))
 		return invalid("file", "'file' is not a binlog's name", err);
+	if (strlen(d->source) >= sizeof(p->source))
+		return invalid("source", "'source' is longer than we write it", err);
+	strcpy(p->source, d->source);
 	p->at.pos = d->pos;
 	p->before_start = d->before_start;
 	if (!p->at.file[0] != !p->at.pos)

@@ -4,6 +4,7 @@ A task goes on at a server that has all that was published, and nowhere else: a 
 some of it would send others under the same keys, in another order.
 """
 
+import json
 import re
 
 import pytest
@@ -44,6 +45,11 @@ def task_of(*servers):
     return task
 
 
+def saved(core) -> dict:
+    """The position document."""
+    return json.loads((core.state / "position.json").read_text(encoding="utf-8"))
+
+
 def ids(messages):
     """The ids that were inserted."""
     return [m["after"]["id"] for m in messages]
@@ -70,6 +76,36 @@ def test_the_replica_is_promoted_under_load(pair, core):
         return
     running.wait_for_lines(len(kept) + 1, 30 * PATIENCE)
     assert ids(running.terminate().ok().messages) == [*kept, 1000000]
+
+
+def identity(server) -> str:
+    """What a position says it is of."""
+    if server.flavor == "mariadb":
+        return "-".join(server.sql("SELECT @@server_id, @@gtid_domain_id")[0])
+    return server.sql("SELECT @@server_uuid")[0][0]
+
+
+def test_the_position_is_of_the_server_that_was_read_last(pair, core):
+    """What that one has begun itself since is no errant transaction, whatever was read first."""
+    primary, replica = pair
+    task = task_of(primary, replica)
+    running = core.start(task)
+    running.wait_for_log("reading ")
+    primary.sql("INSERT INTO d.t VALUES (1, 'both')")
+    running.wait_for_lines(1)
+    assert saved(core)["source"] == identity(primary)
+    replication.wait_for_rows(replica, "d.t", 1)
+    primary.kill()
+    replication.promote(replica)
+    replica.sql("INSERT INTO d.t VALUES (2, 'the new primary')")
+    running.wait_for_lines(2, 30 * PATIENCE)
+    assert ids(running.terminate().ok().messages) == [1, 2]
+    assert saved(core)["source"] == identity(replica)
+    replica.sql("INSERT INTO d.t VALUES (3, 'while nobody read'); SET GLOBAL read_only = ON")
+    # Among several hosts nobody gives up: it would be refused for ever.
+    running = core.start(task)
+    running.wait_for_lines(1, 20)
+    assert ids(running.terminate().ok().messages) == [3]
 
 
 def test_a_candidate_that_lacks_ours_is_waited_for(pair, core):

@@ -52,7 +52,7 @@ static void test_sizes(void **state)
 	struct ring *ring;
 	struct queue q;
 	assert_int_equal(ring_new(CAPACITY, &ring), 0);
-	queue_init(&q, ring);
+	queue_init(&q, ring, "");
 	static const size_t sizes[] = {0,    1,     500,   1000,  5000,  15000,
 				       16000, 16384, 20000, 63000, 300000, 100};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -80,7 +80,7 @@ static void test_a_dropped_message_leaves_nothing(void **state)
 	struct ring *ring;
 	struct queue q;
 	assert_int_equal(ring_new(CAPACITY, &ring), 0);
-	queue_init(&q, ring);
+	queue_init(&q, ring, "");
 	struct buf *b = q.sink.begin(&q.sink);
 	buf_lit(b, "half of a message");
 	b = q.sink.begin(&q.sink); /* and one that had left the ring */
@@ -134,7 +134,7 @@ static void test_the_heap_is_bounded(void **state)
 	struct ring *ring;
 	struct queue q;
 	assert_int_equal(ring_new(CAPACITY, &ring), 0);
-	queue_init(&q, ring);
+	queue_init(&q, ring, "");
 	struct consumer c = {.ring = ring};
 	pthread_t t;
 	assert_int_equal(pthread_create(&t, NULL, consume, &c), 0);
@@ -156,7 +156,7 @@ static void test_a_closed_ring_is_not_an_error_to_tell(void **state)
 	struct queue q;
 	struct err err = {0};
 	assert_int_equal(ring_new(CAPACITY, &ring), 0);
-	queue_init(&q, ring);
+	queue_init(&q, ring, "");
 	ring_close(ring);
 	assert_null(q.sink.begin(&q.sink));
 	assert_int_equal(q.sink.why(&q.sink, &err), -ECANCELED);

@@ -77,6 +77,7 @@ static struct position position_at(const char *file, uint64_t pos, const char *g
 	struct position p;
 	struct err err;
 	position_init(&p, FLAVOR_MYSQL);
+	snprintf(p.source, sizeof(p.source), "%s", UUID);
 	snprintf(p.at.file, sizeof(p.at.file), "%s", file);
 	p.at.pos = pos;
 	if (gtids) {
@@ -106,6 +107,7 @@ static void assert_saved(struct checkpoint *c, const char *file, uint64_t pos, c
 	if (checkpoint_load(c, &p, &err) != 0)
 		fail_msg("%s", err.text);
 	assert_string_equal(p.at.file, file);
+	assert_string_equal(p.source, UUID);
 	assert_int_equal(p.at.pos, pos);
 	if (gtids) {
 		assert_non_null(p.gtids);
@@ -160,7 +162,6 @@ static void test_first_start_and_again(void **state)
 	snprintf(uid, sizeof(uid), "%s", checkpoint_uid(c));
 	assert_int_equal(strlen(cluster), 16);
 	assert_int_equal(strlen(uid), 36);
-	assert_int_equal(checkpoint_set_source(c, UUID), 0);
 	assert_int_equal(checkpoint_set_pipe_cluster(c, "kc"), 0);
 	save(c, "binlog.000002", 1234, UUID ":1-5");
 	save(c, "binlog.000002", 1300, UUID ":1-6");
@@ -171,7 +172,6 @@ static void test_first_start_and_again(void **state)
 	assert_int_equal(checkpoint_epoch(c), 2);
 	assert_string_equal(state_folder_cluster(c), cluster);
 	assert_string_equal(checkpoint_uid(c), uid);
-	assert_string_equal(checkpoint_source(c), UUID);
 	assert_int_equal(checkpoint_flavor(c), FLAVOR_MYSQL);
 	assert_saved(c, "binlog.000002", 1300, UUID ":1-6");
 	checkpoint_close(c);

@@ -138,6 +138,31 @@ static int advance(struct world *w)
 	return ledger_advance(&w->ledger, w->ring);
 }
 
+/* The position is of the server whose group it is behind, not of the one that is read. */
+static void test_another_server(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, UUID ":1-9");
+	assert_string_equal(w.ledger.safe.source, "");
+	put_group(&w, gtid_of(10), 100);
+	put_message(&w, 1, 11, RECORD_ROW_END);
+	struct record *r = put(&w, RECORD_SERVER, POSITION_SOURCE_MAX);
+	strcpy((char *)(r + 1), "another");
+	put_mark(&w, gtid_of(10), 500, 77);
+	take(&w);
+	struct record *message = take(&w);
+	assert_int_equal(take(&w)->kind, RECORD_SERVER);
+	assert_int_equal(take(&w)->kind, RECORD_MARK);
+	assert_int_equal(advance(&w), 0);
+	assert_string_equal(w.ledger.safe.source, "");
+	ledger_acked(&w.ledger, message);
+	assert_int_equal(advance(&w), 1);
+	assert_at(&w, 500, UUID ":1-10");
+	assert_string_equal(w.ledger.safe.source, "another");
+	world_end(&w);
+}
+
 static void test_one_group(void **state)
 {
 	(void)state;
@@ -611,6 +636,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_group),
+		cmocka_unit_test(test_another_server),
 		cmocka_unit_test(test_row_needs_all_its_messages),
 		cmocka_unit_test(test_acked_before_taken),
 		cmocka_unit_test(test_only_what_was_taken),
