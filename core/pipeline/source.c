@@ -8,20 +8,17 @@
 #include "core/mysql/catalog.h"
 #include "core/pipeline/changes.h"
 #include "core/pipeline/groups.h"
+#include "core/pipeline/hosts.h"
 #include "core/pipeline/setup.h"
 #include "core/pipeline/xa.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
 	HEARTBEAT_MS = 2000,
 	HEARTBEAT_UNTIL_MS = 500, /* a heartbeat may be what shows that the end is reached */
-	BACKOFF_FIRST_MS = 100,
-	BACKOFF_MAX_MS = 10000,
 	HISTORY_MS = 1000, /* for a server to have what was read from it or another */
 	/* Longer than semi-synchronous replication waits for its replica, 10 s. */
 	HISTORY_ALONE_MS = 12000,
@@ -60,7 +57,7 @@ static void close_source(struct source_stop *stop, struct source **slot, struct 
 	*s = NULL;
 }
 
-static bool stopping(const struct source_thread *t)
+bool source_thread_stopping(const struct source_thread *t)
 {
 	return atomic_load_explicit(&t->stop->stopping, memory_order_relaxed) ||
 	       atomic_load_explicit(&t->stop->quit, memory_order_relaxed);
@@ -317,8 +314,10 @@ static void note_progress(struct source_thread *t, const struct step *step)
 	if (step->kind == STEP_SKIP || step->kind == STEP_ROTATE)
 		return;
 	if (atomic_load_explicit(&t->stats->away, memory_order_relaxed) &&
-	    atomic_exchange(&t->stats->away, false))
+	    atomic_exchange(&t->stats->away, false)) {
 		log_info("the source %s is back", source_name(t->dump));
+		hosts_forget(t);
+	}
 }
 
 /*
@@ -386,7 +385,7 @@ static void note_failure(struct source_thread *t, bool in_group)
 /* Reads until stopped, until the target (0), or a failure. */
 static int read_dump(struct source_thread *t, struct err *err)
 {
-	while (!stopping(t)) {
+	while (!source_thread_stopping(t)) {
 		struct step step;
 		int rc = steps_next(&t->steps, t->dump, &t->stream, &step, err);
 		if (rc == 0)
@@ -422,88 +421,6 @@ static int read_dump(struct source_thread *t, struct err *err)
 
 /* ------------------------------------------------------- the thread */
 
-bool source_away(struct source_stats *stats, const char *what, const struct err *why)
-{
-	pthread_mutex_lock(&stats->lock);
-	stats->why = *why;
-	pthread_mutex_unlock(&stats->lock);
-	if (atomic_exchange(&stats->away, true))
-		return false;
-	log_err(LOG_LEVEL_WARN, what, why);
-	return true;
-}
-
-void source_why(struct source_stats *stats, struct err *ret)
-{
-	pthread_mutex_lock(&stats->lock);
-	*ret = stats->why;
-	pthread_mutex_unlock(&stats->lock);
-}
-
-/* Waits before the next attempt; false when stopped meanwhile. */
-static bool back_off(struct source_thread *t)
-{
-	int ms = BACKOFF_FIRST_MS;
-	for (unsigned i = 0; i < t->attempts && ms < BACKOFF_MAX_MS; i++)
-		ms *= 2;
-	if (ms > BACKOFF_MAX_MS)
-		ms = BACKOFF_MAX_MS;
-	/* Half of it by chance: tasks that lost one server do not come back all at once. */
-	ms = ms / 2 + (int)(random_below((uint64_t)(ms / 2)));
-	t->attempts++;
-	struct pollfd pfd = {.fd = t->stop->fd, .events = POLLIN};
-	poll(&pfd, 1, ms);
-	return !stopping(t);
-}
-
-/*
- * Refusals that are one server's: among source.hosts, one that lags or was purged further
- * must not end a task that another can serve, even if that one is away at the moment. One that
- * lacks what was published may get it yet, so that among several it is waited for.
- */
-static bool another_may_do(const struct err_kind *kind)
-{
-	return kind == ERR_SOURCE_DIVERGED || kind == ERR_SOURCE_PURGED ||
-	       kind == ERR_SOURCE_POSITION || kind == ERR_SOURCE_SETTING;
-}
-
-/* Whether a failed attempt is to be repeated; logs the change to waiting once. */
-static bool try_again(struct source_thread *t, struct err *err)
-{
-	if (!err->kind)
-		return false;
-	if (err->kind == ERR_SOURCE_SERVER_ID && dump_id_evicted(&t->id))
-		err->kind = ERR_SOURCE_SERVER_ID_TAKEN;
-	bool refused = err->kind->class != ERR_CLASS_RETRY;
-	bool behind = err->kind == ERR_SOURCE_BEHIND && t->task->source.nhosts > 1;
-	if (refused && !behind &&
-	    (!another_may_do(err->kind) || ++t->refusals >= t->task->source.nhosts))
-		return false;
-	if (!refused || behind)
-		t->refusals = 0;
-	/*
-	 * Each host gets its turn before the first failure counts. A connection that was made
-	 * and broke is no typing error: it gets a few more.
-	 */
-	unsigned first_ones = (unsigned)t->task->source.nhosts;
-	if (err->kind == ERR_SOURCE_LOST)
-		first_ones += BROKEN_AT_FIRST_MAX;
-	if (t->fail_fast && !atomic_load(&t->stats->connected) && t->attempts + 1 >= first_ones)
-		return false;
-	bool taken = err->kind == ERR_SOURCE_SERVER_ID_TAKEN;
-	if (source_away(t->stats,
-			taken ? "waiting for a server_id" : "the source is away, waiting for it", err))
-		;
-	else if (refused && t->attempts <= t->task->source.nhosts)
-		log_err(LOG_LEVEL_WARN, "this source will not do, another is tried", err);
-	else
-		log_debug("attempt %u: %s", t->attempts + 1, err->text);
-	/* With an id that we choose it is not the host that is to blame. */
-	if (!taken || t->id.fixed)
-		t->host = (t->host + 1) % t->task->source.nhosts;
-	return true;
-}
-
 static int work(struct source_thread *t)
 {
 	for (;;) {
@@ -517,13 +434,13 @@ static int work(struct source_thread *t)
 		if (t->catalog)
 			close_source(t->stop, &t->stop->catalog, &t->catalog);
 		/* The queue is closed when the other half has failed or a stop waits no more. */
-		if (rc == -ECANCELED || stopping(t) || rc == 0) {
+		if (rc == -ECANCELED || source_thread_stopping(t) || rc == 0) {
 			err_clear(&t->err);
 			return 0;
 		}
-		if (!try_again(t, &t->err))
+		if (!hosts_try_again(t, &t->err))
 			return rc;
-		if (!back_off(t)) {
+		if (!hosts_back_off(t)) {
 			err_clear(&t->err);
 			return 0;
 		}
@@ -575,7 +492,8 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 				 .fixed = (uint32_t)t->task->source.server_id};
 	stream_init(&t->stream, from->flavor, true);
 	t->schema = schema_new(&definitions);
-	if (!t->schema || position_copy(&t->read, from) < 0 ||
+	t->why = calloc(t->task->source.nhosts, sizeof(*t->why));
+	if (!t->why || !t->schema || position_copy(&t->read, from) < 0 ||
 	    hold_init(&t->hold, t->task->memory.group_bytes) < 0 || publish_init(&t->publish) < 0)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a task");
 	int rc = envelope_open(&options, &t->envelope, err);
@@ -641,6 +559,7 @@ void source_thread_fini(struct source_thread *t)
 	stream_free(&t->stream);
 	gtid_set_free(t->target_gtids);
 	position_clear(&t->read);
+	free(t->why);
 }
 
 int source_find_start(const struct task *task, const struct server_start *start,

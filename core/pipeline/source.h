@@ -127,6 +127,7 @@ struct source_thread {
 	size_t host;                /* of task->source.hosts */
 	unsigned attempts;          /* failed since the last progress */
 	unsigned refusals;          /* of them, hosts in a row that will not do */
+	struct err *why;            /* of each host, since one was read; kind NULL: nothing */
 	bool target_known;
 	struct binlog_pos target;   /* until */
 	struct gtid_set *target_gtids;
@@ -146,6 +147,7 @@ int source_thread_dump(struct source_thread *t, struct source *s, struct stream 
 		       struct steps *steps, const struct position *from, struct dump_id *id,
 		       const char *uuid, bool to_end, struct err *err) MR_MUST_CHECK;
 
+bool source_thread_stopping(const struct source_thread *t);
 /* The connection for the catalogue, opened when it is not; stays the thread's. */
 int source_thread_catalog(struct source_thread *t, struct source **ret,
 			  struct err *err) MR_MUST_CHECK;

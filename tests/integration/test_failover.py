@@ -6,11 +6,13 @@ some of it would send others under the same keys, in another order.
 
 import json
 import re
+import time
 
 import pytest
 
 from harness import replication
 from harness.failure import check_no_secrets, failure
+from harness.proxy import Proxy
 from harness.tasks import here_gtid, task_document
 from harness.waiting import PATIENCE
 from harness.writer import Writer
@@ -37,9 +39,9 @@ def pair(request, new_server):
     return primary, replica
 
 
-def task_of(*servers):
-    """A task with these candidates, from what the first has now."""
-    task = task_document(servers[0], include="d.t", start=here_gtid(servers[0]))
+def task_of(*servers, at=None):
+    """A task with these candidates, from what the first (or `at`) has now."""
+    task = task_document(servers[0], include="d.t", start=here_gtid(at or servers[0]))
     del task["source"]["host"], task["source"]["port"]
     task["source"]["hosts"] = [f"{each.host}:{each.port}" for each in servers]
     return task
@@ -165,3 +167,87 @@ def test_a_server_that_lost_what_was_published(pair, core):
     result = core.run(task)
     assert re.search("lacks .* of our position", result.stderr), result.stderr
     failure(result, "source_diverged", f"repl@127.0.0.1:{primary.port}", "of our position")
+
+
+# ------------------------------------------------------- candidates that will not do
+
+def purge(primary, replica) -> None:
+    """The replica gets another row, which is in no binlog of it any more."""
+    primary.sql("INSERT INTO d.t VALUES (2, 'purged on the replica')")
+    replication.wait_for_rows(replica, "d.t", 2)
+    replica.sql("FLUSH BINARY LOGS")
+    newest = replica.sql("SHOW BINARY LOGS")[-1][0]
+    replica.sql(f"PURGE BINARY LOGS TO '{newest}'")
+
+
+@pytest.fixture
+def strangers(pair, new_server, request):
+    """Servers that no task of the pair can read, with the word that says why."""
+    other = request.getfixturevalue("mysql_80" if pair[0].flavor == "mariadb" else "mariadb_1011")
+    found = {other: f"the position is of a {pair[0].flavor} server"}
+    if pair[0].flavor == "mysql":
+        found[new_server(f"mysql-{pair[0].series}", options={
+            "gtid_mode": "OFF", "enforce_gtid_consistency": "OFF"})] = "gtid_mode off"
+    return found
+
+
+def test_candidates_that_will_not_do(pair, strangers, core):
+    """Purged, of the other flavour, without GTIDs: each is named with its reason, none is read,
+    and the task goes on at the one that was only away."""
+    primary, replica = pair
+    lines = [Proxy(server, tls=True) for server in pair]
+    reasons = {lines[1]: "purged" if primary.flavor == "mysql" else "requested by slave",
+               **strangers}
+    task = task_of(lines[0], *reasons, at=primary)
+    lines[1].refuse = True
+    running = core.start(task)
+    running.wait_for_log("reading ")
+    primary.sql("INSERT INTO d.t VALUES (1, 'read')")
+    running.wait_for_lines(1)
+    lines[0].refuse = True
+    lines[0].drop()
+    purge(primary, replica)
+    lines[1].refuse = False
+    for server, reason in reasons.items():
+        running.wait_for_log(f"{server.port}\\b.*{reason}", 30)
+    assert running.alive
+    assert ids(running.terminate().ok().messages) == [1]
+    # Nobody who could do is left: it ends, and says of each what is wrong.
+    result = core.run({**task, "source": {**task["source"],
+                                          "hosts": task["source"]["hosts"][1:]}}, until=None)
+    assert result.status == 1
+    last = result.stderr.splitlines()[-1]
+    for server, reason in reasons.items():
+        assert re.search(f"{server.port}\\b[^;]*{reason}", last), f"{server.port} {reason}: {last}"
+    lines[0].refuse = False
+    running = core.start(task)
+    running.wait_for_lines(1)
+    assert ids(running.terminate().ok().messages) == [2]
+    for line in lines:
+        line.close()
+
+
+@pytest.mark.sources("mariadb-10.11")
+def test_failed_and_why(cluster, source, database, mysql_80, mysql_97):
+    """No candidate will do: FAILED after two attempts, not a loop, and `why` names each."""
+    source.sql(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)")
+    cluster.server()
+    core = cluster.core("c1")
+    document = task_document(source, include=f"{database}.t", pipe="none")
+    name = cluster.create(document, start=True)
+    hosts = [f"127.0.0.1:{server.port}" for server in (mysql_80, mysql_97)]
+    cluster.mrctl("task", "stop", name, "--wait").ok()
+    stored = cluster.api.get(f"/tasks/{name}").ok().json["document"]
+    stored["source"]["hosts"] = hosts
+    stored["source"]["password"] = document["source"]["password"]
+    del stored["source"]["host"], stored["source"]["port"]
+    cluster.api.put(f"/tasks/{name}?preflight=skip", stored, revision=1).ok()
+    cluster.mrctl("task", "start", name).ok()
+    error = cluster.wait_state(name, "FAILED")["error"]
+    assert error["code"] == "source_diverged", error
+    why = cluster.mrctl("task", "why", name).ok().stdout
+    for host in hosts:
+        assert re.search(f"{host}.*8\\.|{host}.*9\\.", why) and host in why, why
+    starts = core.log.count(f"{name}: starting")
+    time.sleep(3)
+    assert core.log.count(f"{name}: starting") == starts, "it is tried again and again"
