@@ -63,18 +63,19 @@ static bool another_may_do(const struct err_kind *kind)
 /* Of several hosts all are named, each with its reason: the last one's is not all there is to do. */
 static void tell_all(struct source_thread *t, struct err *err)
 {
-	size_t n = t->task->source.nhosts, told = 0, at = 0;
+	size_t n = t->task->source.nhosts, told = 0, nth = 0, at = 0;
 	t->why[t->host] = *err;
 	for (size_t i = 0; i < n; i++)
 		told += t->why[i].kind != NULL;
 	if (told < 2)
 		return;
 	/* Bytes are shared alike; what one does not need is not worth the trouble. */
-	size_t share = sizeof(err->text) / told;
+	int share = (int)(sizeof(err->text) / told) - (int)sizeof("(1) ");
 	for (size_t i = 0; i < n && at < sizeof(err->text); i++)
 		if (t->why[i].kind)
-			at += (size_t)snprintf(err->text + at, sizeof(err->text) - at, "%s%.*s",
-					       at ? "; " : "", (int)share, t->why[i].text);
+			at += (size_t)snprintf(err->text + at, sizeof(err->text) - at, "%s(%zu) %.*s",
+					       at ? " " : "", ++nth, share > 0 ? share : 0,
+					       t->why[i].text);
 }
 
 bool hosts_try_again(struct source_thread *t, struct err *err)

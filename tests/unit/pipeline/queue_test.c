@@ -172,7 +172,7 @@ static void test_one_more_message_of_the_row_before(void **state)
 	struct ring *ring;
 	struct queue q;
 	assert_int_equal(ring_new(CAPACITY, &ring), 0);
-	queue_init(&q, ring);
+	queue_init(&q, ring, "");
 	q.about.db.p = (const uint8_t *)"d";
 	q.topic = 1;
 	q.row = 7;
