@@ -154,7 +154,7 @@ int dump_start(struct source *s, const struct dump_options *o, uint32_t *ret_ser
 	if (!rc)
 		rc = set_session(s, o, by_gtid, err);
 	if (!rc)
-		rc = dump_register(s, id, o->hostname, err);
+		rc = dump_register(s, o, id, err);
 	if (!rc)
 		rc = send_dump(s, o, by_gtid, id, err);
 	if (rc)

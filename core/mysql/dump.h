@@ -58,7 +58,7 @@ struct dump_options {
 	const struct position *from;
 	struct dump_id *id;   /* NULL: one that is free is chosen, for this dump alone */
 	const char *uuid;     /* 36 characters, ours alone, for @replica_uuid; NULL: none */
-	const char *hostname; /* shown in SHOW REPLICAS; NULL: none */
+	const char *hostname; /* for SHOW REPLICAS; NULL: none */
 	usec_t heartbeat;     /* 0: 10 s */
 	bool annotate;	      /* ROWS_QUERY / ANNOTATE events too */
 	bool stop_at_end;     /* end (0 from dump_next) instead of waiting at the head */

@@ -11,7 +11,9 @@
  *   source.server_id   leased at the server that is read: the same number elsewhere is
  *                  another's right. Taken: we wait. Thrown out: the task stops
  *
- * A server lists only replicas that registered, and only to users that may see them.
+ * A server lists only replicas that registered, and only to users that may see them. Where its
+ * list is not to be touched (server_sql_replicas()) we neither register nor ask: that is MySQL,
+ * where readers that bring UUIDs throw nobody out who has another.
  */
 #include "common/contract/errors.h"
 #include "core/mysql/dump_priv.h"
@@ -45,8 +47,11 @@ static int is_taken(struct source *s, const struct dump_options *o, uint32_t id,
 {
 	struct query q;
 	struct err why = {0};
+	const char *sql = server_sql_replicas(o->server);
 	*ret = false;
-	int rc = query_open(s, &q, &why, "%s", server_sql_replicas(o->server));
+	if (!sql)
+		return 0;
+	int rc = query_open(s, &q, &why, "%s", sql);
 	if (rc && (why.kind == ERR_SOURCE_GRANT || why.kind == ERR_SOURCE_QUERY))
 		return 0;
 	if (rc) {
@@ -169,8 +174,12 @@ bool dump_id_evicted(struct dump_id *d)
  *   4  rank, ignored
  *   4  the source's id, 0
  */
-int dump_register(struct source *s, uint32_t server_id, const char *hostname, struct err *err)
+int dump_register(struct source *s, const struct dump_options *o, uint32_t server_id,
+		  struct err *err)
 {
+	const char *hostname = o->hostname;
+	if (!server_sql_replicas(o->server))
+		return 0;
 	unsigned char body[4 + 3 + 60 + 2 + 8] = {0};
 	size_t n = hostname ? strnlen(hostname, 59) : 0; /* the servers' HOSTNAME_LENGTH */
 	store_le32(body, server_id);

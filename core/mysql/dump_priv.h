@@ -6,8 +6,8 @@
 
 /* Makes o->id->id (o->id is set) one that is ours alone on this server. */
 int dump_id_take(struct source *s, const struct dump_options *o, struct err *err) MR_MUST_CHECK;
-/* Shows us in SHOW REPLICAS; also the first proof of REPLICATION SLAVE. */
-int dump_register(struct source *s, uint32_t server_id, const char *hostname,
+/* Shows us in SHOW REPLICAS, of a server that can bear it. */
+int dump_register(struct source *s, const struct dump_options *o, uint32_t server_id,
 		  struct err *err) MR_MUST_CHECK;
 /* The server's refusal as an error; early: before any event of the log came. */
 int dump_fail(struct source *s, bool early, struct err *err);

@@ -132,7 +132,12 @@ int inspect_replicas(struct source *s, const struct server_info *info, inspect_r
 		     void *ctx, struct err *err)
 {
 	struct query q;
-	int rc = query_open(s, &q, err, "%s", server_sql_replicas(info));
+	const char *sql = server_sql_replicas(info);
+	if (!sql)
+		return err_set(err, -EOPNOTSUPP, ERR_SOURCE_SETTING,
+			       "%s: MySQL %s may die when it is asked for its replicas",
+			       source_name(s), info->version_text);
+	int rc = query_open(s, &q, err, "%s", sql);
 	if (rc)
 		return rc;
 	while ((rc = query_next(&q, err)) > 0) {

@@ -57,7 +57,10 @@ int inspect_file_behind(struct source *s, const struct server_info *info,
 			const struct inspect_files *f, const struct gtid_set *set, size_t *ret,
 			struct err *err) MR_MUST_CHECK;
 
-/* A replica that is registered. Stops when `each` does not return 0, and returns that. */
+/*
+ * The replicas that are registered. Stops when `each` does not return 0, and returns that.
+ * -EOPNOTSUPP: the server must not be asked.
+ */
 typedef int inspect_replica_fn(void *ctx, uint32_t server_id, const char *host);
 int inspect_replicas(struct source *s, const struct server_info *info, inspect_replica_fn *each,
 		     void *ctx, struct err *err) MR_MUST_CHECK;

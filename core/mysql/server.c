@@ -147,10 +147,15 @@ const char *server_sql_status(const struct server_info *info)
 								      : "SHOW MASTER STATUS";
 }
 
+/*
+ * MySQL before 8.4: the entry of a reader whose session ended between registration and dump
+ * stays, with a pointer to the session, which SHOW SLAVE HOSTS follows. 8.0.15 dies of it.
+ */
 const char *server_sql_replicas(const struct server_info *info)
 {
-	return info->flavor == FLAVOR_MYSQL && info->version >= 80022 ? "SHOW REPLICAS"
-								      : "SHOW SLAVE HOSTS";
+	if (info->flavor == FLAVOR_MARIADB)
+		return "SHOW SLAVE HOSTS";
+	return info->version >= 80400 ? "SHOW REPLICAS" : NULL;
 }
 
 int server_gtids(struct source *s, const struct server_info *info, struct gtid_set **ret,

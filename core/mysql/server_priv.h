@@ -7,7 +7,8 @@
 #include "core/mysql/server.h"
 
 const char *server_sql_status(const struct server_info *info);	 /* SHOW MASTER STATUS */
-const char *server_sql_replicas(const struct server_info *info); /* SHOW SLAVE HOSTS */
+/* SHOW SLAVE HOSTS; NULL: the server's list of replicas must be left alone, both ways. */
+const char *server_sql_replicas(const struct server_info *info);
 
 /* A set as the server prints it, parsed; the caller frees it. */
 int server_gtids(struct source *s, const struct server_info *info, struct gtid_set **ret,

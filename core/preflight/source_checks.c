@@ -295,7 +295,12 @@ static void find_replica(struct preflight *p, uint32_t id, struct finding *f)
 	struct id_search search = {.id = id, .ours = ours};
 	search.nours = strlen(ours);
 	int rc = inspect_replicas(p->source, &p->server, look_at_replica, &search, &e);
-	if (rc < 0)
+	if (rc == -EOPNOTSUPP)
+		finding_note(f, PREFLIGHT_OK, NULL, NULL,
+			     "server_id %u is not the server's own; this version cannot be asked "
+			     "for its replicas safely, and tells readers apart by their UUIDs",
+			     id);
+	else if (rc < 0)
 		finding_note(f, PREFLIGHT_WARNING, e.kind,
 			     "Set source.server_id to 0, or see to it that no other replica has it.",
 			     "whether another replica has server_id %u cannot be seen: %s", id,

@@ -1,11 +1,13 @@
 """What the servers' dumps do beside sending rows, each as it was found on a real one."""
 
 import signal
+import struct
 import time
 
 import pytest
 
-from harness.proxy import Proxy, event_type
+from harness.proxy import (COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID, COM_REGISTER_SLAVE, Cut, Proxy,
+                           event_type)
 from harness.tasks import here, task_document
 from harness.waiting import PATIENCE, wait_until
 
@@ -86,3 +88,60 @@ def test_a_domain_that_the_start_does_not_name(new_server, source_name, core):
     server.sql("INSERT INTO d.t VALUES (4)")
     result = core.run(task_document(server, include="d.t", start={"gtid": known[0]})).ok()
     assert sorted(ids(result.messages)) == [1, 2, 4]
+
+
+def replicas(server) -> list[str]:
+    """The host names in the server's list of replicas."""
+    word = "SHOW REPLICAS" if server.series == "9.7" else "SHOW SLAVE HOSTS"
+    return [row[1] for row in server.sql(word, timeout=20 * PATIENCE)]
+
+
+@pytest.mark.sources("mysql-9.7", "mariadb-10.11", "mariadb-11.8")
+def test_a_registration_whose_session_ends_is_forgotten(source):
+    """So a server with which we register may be asked for its replicas, whoever died there."""
+    for number in range(20):
+        connection = source.connect()
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET @slave_uuid = '{number:036}', @replica_uuid = '{number:036}'")
+        body = struct.pack("<I", 3000000001 + number) + b"\x07left-it\0\0" + bytes(10)
+        connection._execute_command(COM_REGISTER_SLAVE, body)
+        connection._read_packet()
+        assert "left-it" in replicas(source)
+        connection.close()
+        wait_until(lambda: "left-it" not in replicas(source), 10, "it is forgotten")
+
+
+@pytest.mark.sources("mysql-5.7", "mysql-8.0", "mysql-9.7", "mariadb-10.11")
+def test_a_reader_that_ends_before_its_dump_harms_no_source(new_server, source_name, core):
+    """Old MySQL reads the session of a dead registration at the next SHOW SLAVE HOSTS, and dies:
+    there we neither register nor ask."""
+    old = source_name in ("mysql-5.7", "mysql-8.0")
+    server = new_server(source_name)
+    server.create_repl_user(grants="SELECT, REPLICATION SLAVE, REPLICATION CLIENT" if
+                            server.flavor == "mysql" else
+                            "SELECT, REPLICATION SLAVE, BINLOG MONITOR, REPLICATION MASTER ADMIN")
+    server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY)")
+    start = here(server)
+    server.sql("INSERT INTO d.t VALUES (1)")
+    cuts, commands, queries = [], set(), []
+
+    def on_command(data):
+        if data[3] == 0:  # not a part of the login
+            commands.add(data[4])
+            queries.append(data[5:])
+            if data[4] in (COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID) and len(cuts) < 3:
+                cuts.append(data[4])
+                raise Cut(0)
+    between = Proxy(server)
+    between.on_command = on_command
+    try:
+        result = core.run(task_document(between, include="d.t", start=start,
+                                        source_extra={"tls": {"mode": "disabled"}})).ok()
+    finally:
+        between.close()
+    assert ids(result.messages) == [1] and len(cuts) == 3
+    for _ in range(10):
+        assert not (replicas(server) and old)
+    assert server.alive
+    asked = bool({b"SHOW SLAVE HOSTS", b"SHOW REPLICAS"} & set(queries))
+    assert (asked, COM_REGISTER_SLAVE in commands) == (not old, not old)
