@@ -257,6 +257,10 @@ void *ring_next(struct ring *r, size_t *ret_size)
 		r->read += HEADER + e->size;
 		if (e->pad)
 			continue;
+		/* Written by another core, and wanted when this one is dealt with. */
+		const uint8_t *after = (const uint8_t *)entry_at(r, r->read);
+		__builtin_prefetch(after);
+		__builtin_prefetch(after + CACHE_LINE);
 		if (ret_size)
 			*ret_size = e->size;
 		return e + 1;

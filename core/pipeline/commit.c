@@ -8,7 +8,7 @@
  *   committed with that position; the next message opens the next one
  *
  * It ends behind a MARK (between two groups of the source): at once when the task has caught
- * up, which is when nothing is in the queue; by size or time when there is more. Inside a
+ * up, which is when nothing is in the queue and little on its way; by size or time otherwise. Inside a
  * group only when the group is larger than memory.group_bytes, so that readers see it grow
  * and nothing is held back for long, or when brokers are so slow that the transaction would
  * outlive its timeout; the position then has `partial`.
@@ -32,8 +32,14 @@ enum {
 	NAP_REFUSED_MS = 100,  /* while the pipe takes nothing */
 	GRACE_MS = 300,        /* for the source's thread to finish the group it publishes */
 	/* Under load; the figures: docs/decisions/0025-exactly-once.md. */
-	COMMIT_BYTES = 32 << 20,
+	COMMIT_BYTES = 64 << 20,
 	COMMIT_MS = 200,
+	/*
+	 * Not yet acknowledged, with nothing in the queue: the source has nothing more. With more
+	 * than that on its way the pipe is what is behind, not the source, and a commit would
+	 * only wait for it with empty hands, again and again.
+	 */
+	CAUGHT_UP = 256 << 10,
 	GROUP_MS = 3000,       /* inside a group over memory.group_bytes */
 	SLOW_MS = 15000,       /* inside any group: half of the transaction's timeout */
 	POSITION_MS = 10000,   /* a position without rows: what passed was filtered */
@@ -89,12 +95,14 @@ static bool has_moved(const struct commit *c)
 	return ledger_stats_read(c->d->ledger).moves != c->moves;
 }
 
-/* Nothing is in the queue: at once, or later if there are no rows to be seen. */
+/* Nothing more to hand over: at once, or later if there are no rows to be seen. */
 static bool ends_when_empty(const struct commit *c)
 {
 	if (c->place != BEHIND_GROUP)
 		return false;
-	return c->messages > 0 || (has_moved(c) && c->now - c->last >= ms(POSITION_MS));
+	if (c->messages == 0)
+		return has_moved(c) && c->now - c->last >= ms(POSITION_MS);
+	return ring_used(c->d->ring) <= CAUGHT_UP;
 }
 
 /* ---------------------------------------------------------------- handing over */
