@@ -24,13 +24,9 @@
 #include "core/pipeline/capture_priv.h"
 
 #include <errno.h>
-#include <poll.h>
 
 enum {
 	BATCH = 512,           /* records between two looks at acknowledgements */
-	NAP_MS = 1000,         /* the pipe wants to be served once a second */
-	NAP_REFUSED_MS = 100,  /* while the pipe takes nothing */
-	GRACE_MS = 300,        /* for the source's thread to finish the group it publishes */
 	/* Under load; the figures: docs/decisions/0025-exactly-once.md. */
 	COMMIT_BYTES = 64 << 20,
 	COMMIT_MS = 200,
@@ -214,27 +210,6 @@ static int copy(struct commit *c, bool now_or_never, struct err *err)
 
 /* ---------------------------------------------------------------- the loop */
 
-/* Sleeps until the ring or the pipe has something, or something is due. */
-static void nap(const struct commit *c, bool refused)
-{
-	struct deliver *d = c->d;
-	usec_t wait = checkpoint_due(d->checkpoint) - c->now;
-	int most = refused || atomic_load(d->stopping) ? NAP_REFUSED_MS : NAP_MS;
-	int n = wait > 0 && wait / 1000 < most ? (int)(wait / 1000) + 1 : most;
-	struct pollfd fds[2] = {
-		{.fd = pipe_fd(d->pipe), .events = POLLIN},
-		{.fd = ring_fd(d->ring), .events = POLLIN},
-	};
-	if (refused || ring_closed(d->ring)) {
-		poll(fds, 1, n < NAP_REFUSED_MS ? n : NAP_REFUSED_MS);
-		return;
-	}
-	if (!ring_sleep(d->ring))
-		return;
-	poll(fds, 2, n);
-	ring_wake(d->ring);
-}
-
 /* One round: what can be done now. Returns whether anything moved, or a failure. */
 static int step(struct commit *c, bool may, struct err *err)
 {
@@ -278,8 +253,6 @@ static int finish(struct commit *c, struct err *err)
 int commit_run(struct deliver *d, struct err *err)
 {
 	struct commit c = {.d = d, .place = BEHIND_GROUP, .last = clock_boot()};
-	usec_t quiet_since = 0; /* since when nothing moved after the source was done */
-	usec_t stop_since = 0;
 	for (;;) {
 		/* Read before the ring: what was published before it is then seen. */
 		bool done = atomic_load(d->source_done);
@@ -287,9 +260,8 @@ int commit_run(struct deliver *d, struct err *err)
 		if (may < 0)
 			return may;
 		int rc = step(&c, may > 0, err);
-		bool delivered = !d->pending && ring_used(d->ring) == 0;
 		bool moved = rc > 0;
-		if (rc >= 0 && done && delivered && may)
+		if (rc >= 0 && done && deliver_all_taken(d) && may)
 			rc = finish(&c, err);
 		else if (rc > 0)
 			rc = 0;
@@ -303,29 +275,11 @@ int commit_run(struct deliver *d, struct err *err)
 			d->unsaved = unsaved; /* not why it ends */
 			return rc;
 		}
-		if (!done && atomic_load(d->stopping)) {
-			if (!stop_since)
-				stop_since = clock_boot();
-			if (clock_boot() - stop_since > ms(GRACE_MS))
-				ring_close(d->ring);
+		if (deliver_is_over(d, done, moved, may)) {
+			rc = copy(&c, true, err);
+			return rc < 0 ? rc : -ETIMEDOUT;
 		}
-		if (moved) {
-			quiet_since = 0;
-			atomic_store_explicit(d->last_ack, clock_boot(), memory_order_relaxed);
-			if (!done || !atomic_load(d->hurry))
-				continue;
-		}
-		if (done) {
-			if (!quiet_since || (*d->reached && !atomic_load(d->stopping)))
-				quiet_since = c.now;
-			/* While nothing may be handed over a stop has nothing to wait for. */
-			if (c.now - quiet_since > d->patience || atomic_load(d->hurry) ||
-			    (!may && atomic_load(d->stopping))) {
-				rc = copy(&c, true, err);
-				return rc < 0 ? rc : -ETIMEDOUT;
-			}
-		}
-		if (!c.closing || !may || d->late)
-			nap(&c, d->pending != NULL || !may || c.closing);
+		if (!moved && (!c.closing || !may || d->late))
+			deliver_nap(d, c.now, d->pending != NULL || !may || c.closing);
 	}
 }

@@ -96,10 +96,9 @@ static void show(struct deliver *d, bool moved)
 	capture_show_position(d->owner, &d->ledger->safe);
 }
 
-/* Sleeps until the ring or the pipe has something, or the next save is due. */
-static void nap(struct deliver *d, bool refused)
+void deliver_nap(struct deliver *d, usec_t now, bool refused)
 {
-	usec_t wait = checkpoint_due(d->checkpoint) - clock_boot();
+	usec_t wait = checkpoint_due(d->checkpoint) - now;
 	int most = refused || atomic_load(d->stopping) ? NAP_REFUSED_MS : NAP_MS;
 	int ms = wait > 0 && wait / 1000 < most ? (int)(wait / 1000) + 1 : most;
 	struct pollfd fds[2] = {
@@ -117,15 +116,35 @@ static void nap(struct deliver *d, bool refused)
 	ring_wake(d->ring);
 }
 
-static bool all_delivered(struct deliver *d)
+bool deliver_all_taken(const struct deliver *d)
 {
 	return !d->pending && ring_used(d->ring) == 0;
 }
 
+bool deliver_is_over(struct deliver *d, bool done, bool moved, bool may)
+{
+	usec_t now = clock_boot();
+	if (!done && atomic_load(d->stopping)) {
+		if (!d->stop_since)
+			d->stop_since = now;
+		if (now - d->stop_since > GRACE_MS * USEC_PER_MSEC)
+			ring_close(d->ring);
+	}
+	if (moved) {
+		d->quiet_since = 0;
+		atomic_store_explicit(d->last_ack, now, memory_order_relaxed);
+	}
+	if (!done || (moved && !atomic_load(d->hurry)))
+		return false;
+	if (!d->quiet_since || (*d->reached && !atomic_load(d->stopping)))
+		d->quiet_since = now;
+	/* While nothing may be handed over a stop has nothing to wait for. */
+	return now - d->quiet_since > d->patience || atomic_load(d->hurry) ||
+	       (!may && atomic_load(d->stopping));
+}
+
 int deliver_run(struct deliver *d, struct err *err)
 {
-	usec_t quiet_since = 0; /* since when nothing moved after the source was done */
-	usec_t stop_since = 0;
 	for (;;) {
 		/* Read before the ring: what was published before it is then seen. */
 		bool done = atomic_load(d->source_done);
@@ -150,32 +169,15 @@ int deliver_run(struct deliver *d, struct err *err)
 			}
 			return rc;
 		}
-		if (done && all_delivered(d))
+		if (done && deliver_all_taken(d))
 			return save(d, true, err);
-		if (!done && atomic_load(d->stopping)) {
-			if (!stop_since)
-				stop_since = clock_boot();
-			if (clock_boot() - stop_since > GRACE_MS * USEC_PER_MSEC)
-				ring_close(d->ring);
+		bool busy = taken > 0 || moved > 0;
+		if (deliver_is_over(d, done, busy, may)) {
+			rc = save(d, true, err);
+			return rc < 0 ? rc : -ETIMEDOUT;
 		}
-		if (taken > 0 || moved > 0) {
-			quiet_since = 0;
-			atomic_store_explicit(d->last_ack, clock_boot(), memory_order_relaxed);
-			if (!done || !atomic_load(d->hurry))
-				continue;
-		}
-		if (done) {
-			usec_t now = clock_boot();
-			if (!quiet_since || (*d->reached && !atomic_load(d->stopping)))
-				quiet_since = now;
-			/* While nothing may be handed over a stop has nothing to wait for. */
-			if (now - quiet_since > d->patience || atomic_load(d->hurry) ||
-			    (!may && atomic_load(d->stopping))) {
-				rc = save(d, true, err);
-				return rc < 0 ? rc : -ETIMEDOUT;
-			}
-		}
-		nap(d, d->pending != NULL || !may);
+		if (!busy)
+			deliver_nap(d, clock_boot(), d->pending != NULL || !may);
 	}
 }
 

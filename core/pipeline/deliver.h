@@ -46,6 +46,8 @@ struct deliver {
 	bool stale;             /* it has moved since */
 	bool late;              /* the last save could not be done, and that was logged */
 	bool unsaved;           /* deliver_run() ended because of the checkpoint */
+	usec_t stop_since;      /* since when it is to end and the source has not; 0: not */
+	usec_t quiet_since;     /* since when nothing moved after the source was done; 0: not */
 };
 
 /* The ack callback for pipe_open(); ctx is the struct deliver. */
@@ -65,6 +67,19 @@ int deliver_run(struct deliver *d, struct err *err) MR_MUST_CHECK;
  * may again.
  */
 int deliver_may_act(struct deliver *d, struct err *err) MR_MUST_CHECK;
+/*
+ * Sleeps until the ring or the pipe has something, or the next save is due; `refused`: until
+ * the pipe has, for a record is pending, and not for long.
+ */
+void deliver_nap(struct deliver *d, usec_t now, bool refused);
+/* Nothing is in the ring: all was handed over and acknowledged. */
+bool deliver_all_taken(const struct deliver *d);
+/*
+ * Behind each round. Closes the ring to a source that does not end in time when the task is
+ * to; true when it has to end without what is not acknowledged. done: source_done as it was
+ * in front of the round; moved: in it; may: as deliver_may_act() said.
+ */
+bool deliver_is_over(struct deliver *d, bool done, bool moved, bool may);
 
 /*
  * After pipe_close() and the end of the source's thread: frees what the records left in
