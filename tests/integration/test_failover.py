@@ -29,14 +29,7 @@ def _secrets_stay_secret(core):
 @pytest.fixture(params=SERIES)
 def pair(request, new_server):
     """A primary with a table d.t, and its replica."""
-    options = {"log_slave_updates": "1"} if request.param.startswith("mariadb") else {}
-    primary, replica = (new_server(request.param, options=options) for _ in range(2))
-    for each in (primary, replica):
-        replication.reset(each)
-    replication.follow(replica, primary)
-    primary.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY, v VARCHAR(100))")
-    replication.wait_for_rows(replica, "d.t", 0)
-    return primary, replica
+    return replication.pair(new_server, request.param)
 
 
 def task_of(*servers, at=None):

@@ -35,6 +35,18 @@ def follow(replica, primary) -> None:
                 f"START {'REPLICA' if new else 'SLAVE'}; SET GLOBAL read_only = ON")
 
 
+def pair(new_server, series: str):
+    """A primary with a table d.t, and its replica."""
+    options = {"log_slave_updates": "1"} if series.startswith("mariadb") else {}
+    primary, replica = (new_server(series, options=options) for _ in range(2))
+    for each in (primary, replica):
+        reset(each)
+    follow(replica, primary)
+    primary.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY, v VARCHAR(1000))")
+    wait_for_rows(replica, "d.t", 0)
+    return primary, replica
+
+
 def stop(replica) -> None:
     """Stop replicating; it can go on with resume()."""
     replica.sql(f"STOP {'REPLICA' if _new_words(replica) else 'SLAVE'}")

@@ -1,0 +1,195 @@
+"""The source moves at a bad moment: inside a large transaction, and while XA ones are prepared."""
+
+import json
+
+import pytest
+
+from harness import replication
+from harness.failure import failure
+from harness.proxy import ROWS, Cut, Hold, Proxy, event_type
+from harness.tasks import here_gtid, task_document
+from harness.waiting import PATIENCE, wait_until
+
+FULL = [pytest.param(series, marks=pytest.mark.full) for series in ("mysql-8.0", "mariadb-10.11")]
+COUNT = 12000
+
+
+@pytest.fixture(params=("mysql-9.7", FULL[0], "mariadb-10.11"))
+def pair(request, new_server):
+    """A primary with a table d.t, and its replica."""
+    return replication.pair(new_server, request.param)
+
+
+@pytest.fixture
+def lines(pair):
+    """A proxy in front of each."""
+    made = [Proxy(server) for server in pair]
+    yield made
+    for each in made:
+        each.close()
+
+
+def task_of(servers, start, **sections):
+    """A task with these candidates."""
+    task = task_document(servers[0], include="d.t", start=start,
+                         source_extra={"tls": {"mode": "disabled"}}, **sections)
+    del task["source"]["host"], task["source"]["port"]
+    task["source"]["hosts"] = [f"{each.host}:{each.port}" for each in servers]
+    return task
+
+
+def saved(core) -> dict:
+    """The position document."""
+    path = core.state / "position.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def ids(messages):
+    """The ids that were inserted."""
+    return [m["after"]["id"] for m in messages]
+
+
+def values(first: int, letter: str) -> str:
+    """An INSERT of a thousand rows."""
+    return "INSERT INTO d.t VALUES " + ",".join(
+        f"({number}, REPEAT('{letter}', 150))" for number in range(first, first + 1000)) + ";"
+
+
+def large(letter: str) -> str:
+    """The statements of a transaction of COUNT rows."""
+    return "BEGIN;" + "".join(values(first, letter) for first in range(0, COUNT, 1000)) + "COMMIT;"
+
+
+def stopping(after: int, how):
+    """An on_event that ends what sends so many rows events of a transaction read again."""
+    met = {}
+
+    def on_event(event, dump):
+        if event_type(event) in ROWS:
+            met[dump] = met.get(dump, 0) + 1
+            if dump % 2 == 1 and met[dump] == after:  # even ones look for its end
+                raise how
+        return event
+    return on_event
+
+
+def partial_rows(core) -> int:
+    """How far the position is inside a transaction."""
+    return (saved(core).get("partial") or {"rows": 0})["rows"]
+
+
+def small(kafka) -> dict:
+    """Sections with which COUNT rows are many of Kafka's transactions."""
+    return {"memory": {"group_bytes": 65536, "queue_bytes": 262144}, "commit_interval_ms": 50,
+            "pipe": {"type": "kafka", "brokers": kafka.brokers, "delivery": "exactly_once",
+                     "properties": {"linger.ms": "0"}}}
+
+
+@pytest.mark.parametrize("pair", ("mysql-9.7", *FULL), indirect=True)
+def test_inside_a_large_transaction(pair, lines, core, kafka, bus):
+    """The primary dies in the middle, then the core, then it goes on inside it at the replica."""
+    primary, replica = pair
+    task = task_of(lines, here_gtid(primary), **small(kafka))
+    primary.sql(large("a") + "INSERT INTO d.t VALUES (1000000, 'behind')")
+    replication.wait_for_rows(replica, "d.t", COUNT + 1)
+    lines[0].on_event = stopping(60, Cut(100))
+    lines[1].on_event = stopping(150, Hold())
+    lines[1].refuse = True
+    running = core.start(task)
+    wait_until(lambda: partial_rows(core) > 0, 30, "a position inside the transaction")
+    first = partial_rows(core)
+    lines[0].refuse = True
+    lines[0].drop()
+    primary.kill()
+    lines[1].refuse = False
+    wait_until(lambda: partial_rows(core) > first, 30, "it goes on at the replica")
+    running.kill()
+    assert 0 < first < partial_rows(core) < COUNT
+    replication.promote(replica)
+    replica.sql("INSERT INTO d.t VALUES (1000001, 'the new primary')")
+    lines[1].on_event = None
+    running = core.start(task)
+    wait_until(lambda: partial_rows(core) == 0, 60, "its end")
+    got = bus.collect(f"{task['name']}.d.t", count=COUNT + 2)
+    assert [message.key_json["id"] for message in got] == [*range(COUNT), 1000000, 1000001]
+    running.terminate().ok()
+
+
+def newest_gtid(server) -> str:
+    """The GTID of its newest transaction."""
+    if server.flavor == "mariadb":
+        return server.sql("SELECT @@gtid_binlog_pos")[0][0]
+    uuid, _, span = server.sql("SELECT @@gtid_executed")[0][0].rpartition(":")
+    return f"{uuid}:{span.rpartition('-')[2]}"
+
+
+def as_of(server, gtid: str) -> str:
+    """What gives the next transaction of a session this GTID."""
+    if server.flavor == "mysql":
+        return f"SET gtid_next = '{gtid}';"
+    domain, identity, number = gtid.split("-")
+    return f"SET gtid_domain_id = {domain}, server_id = {identity}, gtid_seq_no = {number};"
+
+
+@pytest.mark.parametrize("pair", ("mysql-9.7", *FULL), indirect=True)
+def test_the_same_number_and_other_rows(pair, lines, core, kafka, bus):
+    """Another server has other rows under the transaction's GTID: the task stops, and says so."""
+    primary, replica = pair
+    task = task_of(lines, here_gtid(primary), **small(kafka))
+    replication.wait_for_rows(replica, "d.t", 0)
+    replication.stop(replica)
+    primary.sql(large("a"))
+    gtid = newest_gtid(primary)
+    replica.sql(as_of(replica, gtid) + large("b"))
+    lines[0].on_event = stopping(60, Cut(100))
+    lines[1].refuse = True
+    running = core.start(task)
+    wait_until(lambda: partial_rows(core) > 0, 30, "a position inside the transaction")
+    lines[0].refuse = True
+    lines[0].drop()
+    lines[1].refuse = False
+    result = running.wait(40 * PATIENCE)
+    failure(result, "partial_mismatch", "not those that were delivered before")
+    got = [message.key_json["id"] for message in bus.collect(f"{task['name']}.d.t")]
+    assert got == list(range(partial_rows(core)))
+
+
+# ------------------------------------------------------- prepared XA transactions
+
+def prepare(server, name: str, *rows: str) -> None:
+    """An XA transaction whose session ends once it is prepared."""
+    server.sql(f"XA START '{name}';" + ";".join(rows) + f"; XA END '{name}'; XA PREPARE '{name}'")
+
+
+def prepared_there(server, count: int) -> None:
+    """Until the server has so many prepared transactions."""
+    wait_until(lambda: len(server.sql("XA RECOVER")) == count, 20, "they are prepared there")
+
+
+@pytest.mark.parametrize("killed", (False, True), ids=("in memory", "read again"))
+def test_prepared_here_committed_there(pair, core, killed):
+    """XA PREPARE on the primary, failover, XA COMMIT and ROLLBACK on the replica."""
+    primary, replica = pair
+    task = task_of(pair, here_gtid(primary), commit_interval_ms=10)
+    primary.sql("INSERT INTO d.t VALUES (1, 'before')")
+    prepare(primary, "kept", "INSERT INTO d.t VALUES (10, 'x'), (11, 'x')",
+            "UPDATE d.t SET v = 'y' WHERE id = 10")
+    prepare(primary, "undone", "INSERT INTO d.t VALUES (20, 'x')")
+    primary.sql("INSERT INTO d.t VALUES (2, 'beside')")
+    prepared_there(replica, 2)
+    running = core.start(task)
+    running.wait_for_lines(2)
+    wait_until(lambda: len(saved(core).get("prepared", ())) == 2, 20, "both are known")
+    if killed:
+        assert ids(running.terminate().ok().messages) == [1, 2]
+    primary.kill()
+    replication.promote(replica)
+    replica.sql("XA COMMIT 'kept'; XA ROLLBACK 'undone'; INSERT INTO d.t VALUES (3, 'behind')")
+    if killed:
+        running = core.start(task)
+    running.wait_for_lines(4 if killed else 6, 40 * PATIENCE)
+    result = running.terminate().ok()
+    assert ("are read again" in result.stderr) == killed
+    assert [(m["op"], m["after"]["id"]) for m in result.messages[0 if killed else 2:]] == [
+        ("c", 10), ("c", 11), ("u", 10), ("c", 3)]
+    assert not saved(core)["prepared"]
