@@ -236,50 +236,123 @@ static int check_gtids(struct source *s, const struct server_info *info,
 	return rc;
 }
 
-static int check_place(struct source *s, const struct binlog_pos *at, struct err *err)
+/* A position's file among those of the server. */
+struct listed {
+	bool found;
+	uint64_t size;
+	char first[BINLOG_FILE_MAX], last[BINLOG_FILE_MAX]; /* of all */
+	struct binlog_pos next;				     /* the file behind it; "": none */
+};
+
+static int find_file(struct source *s, const char *name, struct listed *ret, struct err *err)
 {
 	struct query q;
 	int rc = query_open(s, &q, err, "SHOW BINARY LOGS");
 	if (rc)
 		return rc;
-	char first[BINLOG_FILE_MAX] = "", last[BINLOG_FILE_MAX] = "";
-	bool found = false;
-	uint64_t size = 0;
+	*ret = (struct listed){.next = {.pos = 4}};
 	while ((rc = query_next(&q, err)) > 0) {
 		const char *file = query_text(&q, 0) ? query_text(&q, 0) : "";
-		if (!first[0])
-			snprintf(first, sizeof(first), "%s", file);
-		snprintf(last, sizeof(last), "%s", file);
-		if (!strcmp(file, at->file)) {
-			found = true;
-			size = query_u64(&q, 1);
+		if (!ret->first[0])
+			snprintf(ret->first, sizeof(ret->first), "%s", file);
+		if (ret->found && !ret->next.file[0])
+			snprintf(ret->next.file, sizeof(ret->next.file), "%s", file);
+		snprintf(ret->last, sizeof(ret->last), "%s", file);
+		if (!strcmp(file, name)) {
+			ret->found = true;
+			ret->size = query_u64(&q, 1);
 		}
 	}
 	query_end(&q);
+	return rc;
+}
+
+static int check_place(struct source *s, const struct binlog_pos *at, struct err *err)
+{
+	struct listed in;
+	int rc = find_file(s, at->file, &in, err);
 	if (rc < 0)
 		return rc;
 	const char *name = source_name(s);
-	if (found && at->pos > size)
+	if (in.found && at->pos > in.size)
 		return err_set(err, -ERANGE, ERR_SOURCE_POSITION,
 			       "%s: offset %llu is behind the end of %s (%llu bytes)", name,
-			       (unsigned long long)at->pos, at->file, (unsigned long long)size);
-	if (found)
+			       (unsigned long long)at->pos, at->file, (unsigned long long)in.size);
+	if (in.found)
 		return 0;
 	/* Names of one server have the same length until the number outgrows six digits. */
-	size_t n = strlen(at->file), nfirst = strlen(first);
-	if (n < nfirst || (n == nfirst && strcmp(at->file, first) < 0))
+	size_t n = strlen(at->file), nfirst = strlen(in.first);
+	if (n < nfirst || (n == nfirst && strcmp(at->file, in.first) < 0))
 		return err_set(err, -ENOENT, ERR_SOURCE_PURGED,
 			       "%s no longer has %s: its oldest binlog is %s", name, at->file,
-			       first);
+			       in.first);
 	return err_set(err, -ENOENT, ERR_SOURCE_POSITION,
-		       "%s has no binlog named %s: it has %s to %s", name, at->file, first, last);
+		       "%s has no binlog named %s: it has %s to %s", name, at->file, in.first,
+		       in.last);
+}
+
+/*
+ * All that the server had executed in front of a file; NULL where it does not say. MySQL: what
+ * is purged, or came without a binlog, is not named at the head of a file.
+ */
+static int known_before(struct source *s, const struct server_info *info,
+			const struct binlog_pos *file, struct gtid_set **ret, struct err *err)
+{
+	struct gtid_set *known = NULL;
+	struct buf purged;
+	buf_init(&purged);
+	int rc = server_gtids_before(s, info, file, &known, err);
+	if (rc == 0 && known && info->flavor == FLAVOR_MYSQL)
+		rc = query_value(s, &purged, err, "SELECT @@global.gtid_purged");
+	if (rc > 0)
+		rc = gtid_set_parse(known, buf_cstr(&purged), err);
+	buf_free(&purged);
+	if (rc < 0) {
+		gtid_set_free(known);
+		return rc;
+	}
+	*ret = known;
+	return 0;
+}
+
+/*
+ * A server whose host crashed may have lost its binlog's end, which we had read. It numbers on
+ * from what it has left, so that the same GTIDs come to stand for other transactions: those
+ * would be passed over as known. Its former file shows it: it ends in front of our place, and
+ * what is known at the start of the next one lacks some of ours.
+ *
+ * A file that is shorter alone is no proof: after RESET MASTER names begin anew.
+ */
+static int check_end(struct source *s, const struct server_info *info,
+		     const struct position *position, struct err *err)
+{
+	const struct binlog_pos *at = &position->at;
+	if (!at->file[0] || strcmp(position->source, info->identity) != 0)
+		return 0;
+	struct listed in;
+	int rc = find_file(s, at->file, &in, err);
+	if (rc < 0 || !in.found || at->pos <= in.size || !in.next.file[0])
+		return rc;
+	struct gtid_set *known = NULL;
+	rc = known_before(s, info, &in.next, &known, err);
+	if (rc == 0 && known && !gtid_set_covers(known, position->gtids))
+		rc = err_set(err, -ENOENT, ERR_SOURCE_DIVERGED,
+			     "%s has lost the end of %s, which was read to offset %llu and has %llu "
+			     "bytes now (a crash with sync_binlog other than 1?): its new "
+			     "transactions may have GTIDs of those that were published",
+			     source_name(s), at->file, (unsigned long long)at->pos,
+			     (unsigned long long)in.size);
+	gtid_set_free(known);
+	return rc;
 }
 
 int server_check_position(struct source *s, const struct server_info *info,
 			  const struct position *position, struct err *err)
 {
-	if (position->gtids && info->gtids)
-		return check_gtids(s, info, position->gtids, err);
+	if (position->gtids && info->gtids) {
+		int rc = check_gtids(s, info, position->gtids, err);
+		return rc ? rc : check_end(s, info, position, err);
+	}
 	if (!position->at.file[0])
 		return err_set(
 			err, -EINVAL, ERR_SOURCE_POSITION,

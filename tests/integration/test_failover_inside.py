@@ -1,6 +1,9 @@
-"""The source moves at a bad moment: inside a large transaction, and while XA ones are prepared."""
+"""The source moves at a bad moment: inside a large transaction, and while XA ones are prepared;
+or it crashes and has lost what it had written last.
+"""
 
 import json
+import shutil
 
 import pytest
 
@@ -193,3 +196,81 @@ def test_prepared_here_committed_there(pair, core, killed):
     assert [(m["op"], m["after"]["id"]) for m in result.messages[0 if killed else 2:]] == [
         ("c", 10), ("c", 11), ("u", 10), ("c", 3)]
     assert not saved(core)["prepared"]
+
+
+# ------------------------------------------------------- a crash that loses the binlog's end
+
+class Snapshot:
+    """A server's data as it stood; crash() makes the server lose all that came behind it."""
+
+    def __init__(self, server):
+        self._server = server
+        self._copy = server.datadir.with_name("data-as-it-stood")
+        server.pause()
+        shutil.copytree(server.datadir, self._copy, ignore=shutil.ignore_patterns("*.sock*", "s"))
+        server.resume()
+
+    def crash(self) -> None:
+        """As with the host's power, where nothing is synced; it is up again behind it."""
+        self._server.kill()
+        shutil.rmtree(self._server.datadir)
+        self._copy.rename(self._server.datadir)
+        account = self._server.datadir.parent.stat()
+        for path in (self._server.datadir, *self._server.datadir.rglob("*")):
+            shutil.chown(path, account.st_uid, account.st_gid)
+        self._server.start()
+
+
+@pytest.fixture(params=("mysql-9.7", FULL[0], "mariadb-10.11"))
+def alone(request, new_server):
+    """A server with a table d.t."""
+    server = new_server(request.param)
+    server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY, v VARCHAR(1000))")
+    return server
+
+
+def insert(server, *numbers) -> None:
+    """Rows, a transaction each."""
+    server.sql("".join(f"INSERT INTO d.t VALUES ({number}, REPEAT('x', 500));" for number in numbers))
+
+
+def test_a_crash_that_loses_the_binlogs_end(alone, core):
+    """What was published is not there any more, and its GTIDs stand for other rows: FAILED."""
+    task = task_of([alone], here_gtid(alone))
+    insert(alone, 1)
+    assert ids(core.run(task).ok().messages) == [1]
+    standing = Snapshot(alone)
+    insert(alone, 2, 3)
+    assert ids(core.run(task).ok().messages) == [2, 3]
+    standing.crash()
+    # As many as were lost, under the same numbers, and one behind them.
+    insert(alone, 20, 21, 22)
+    result = core.run(task)
+    failure(result, "source_diverged", "lost the end of", "sync_binlog")
+    failure(core.run(task), "source_diverged", "lost the end of")
+
+
+def test_a_crash_that_loses_what_nobody_had_read(alone, core):
+    """The task goes on: nothing of it was published."""
+    task = task_of([alone], here_gtid(alone))
+    insert(alone, 1)
+    assert ids(core.run(task).ok().messages) == [1]
+    standing = Snapshot(alone)
+    insert(alone, 2)
+    standing.crash()
+    insert(alone, 3)
+    assert ids(core.run(task).ok().messages) == [3]
+
+
+def test_a_binlog_that_began_anew(alone, core):
+    """Shorter than our position by RESET, with all GTIDs kept: nothing is lost, and it goes on."""
+    task = task_of([alone], here_gtid(alone))
+    insert(alone, 1, 2, 3)
+    assert ids(core.run(task).ok().messages) == [1, 2, 3]
+    known = alone.gtid()
+    replication.reset(alone)
+    alone.sql(f"SET GLOBAL gtid_binlog_state = '{known}'" if alone.flavor == "mariadb" else
+              f"SET GLOBAL gtid_purged = '{known}'")
+    alone.sql("FLUSH BINARY LOGS")
+    insert(alone, 4)
+    assert ids(core.run(task).ok().messages) == [4]
