@@ -2,49 +2,14 @@
 #include "core/pipeline/publish.h"
 
 #include "common/base/crc.h"
-#include "common/base/hash.h"
 #include "common/contract/errors.h"
 #include "core/binlog/rows.h"
-#include "core/binlog/table_map.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 /* Blocks of the arena of values that are worth keeping for the next row. */
 enum { VALUES_KEEP = 256 * 1024 };
-
-/* A table as its last TABLE_MAP described it. */
-struct publish_target {
-	uint64_t id;
-	bool listed; /* in by_id */
-	const char *name; /* "db\0table", the key of by_name; of publish_name */
-	unsigned name_len;
-	bool excluded;
-	struct arena arena; /* map and described */
-	struct table_map map;
-	struct table described;
-	const struct table *table;   /* for the rows reader: the schema's, or `described` */
-	struct rules_table *rules;   /* NULL: none concern it */
-	struct envelope_table *plan; /* NULL while excluded */
-	uint32_t topic;
-	UT_hash_handle hh_name;
-	UT_hash_handle hh_id;
-};
-
-/* A table's name. It outlives definitions: messages that are not ended yet refer to it. */
-struct publish_name {
-	UT_hash_handle hh;
-	char text[];
-};
-
-/* The table that a topic was first used for. */
-struct publish_topic {
-	uint32_t topic;
-	struct span db;
-	struct span table;
-	UT_hash_handle hh;
-	uint8_t name[]; /* what the two point into */
-};
 
 int publish_init(struct publish *p)
 {
@@ -57,111 +22,19 @@ int publish_init(struct publish *p)
 	return 0;
 }
 
-static void target_unlist(struct publish *p, struct publish_target *t)
-{
-	if (t->listed)
-		HASH_DELETE(hh_id, p->by_id, t);
-	t->listed = false;
-}
-
-/* Forgets what is known of the table; the name stays. */
-static void target_clear(struct publish *p, struct publish_target *t)
-{
-	target_unlist(p, t);
-	envelope_table_close(t->plan);
-	rules_table_close(t->rules);
-	t->plan = NULL;
-	t->rules = NULL;
-	t->table = NULL;
-	arena_reset(&t->arena, 64 * 1024);
-}
-
-static void target_free(struct publish *p, struct publish_target *t)
-{
-	target_clear(p, t);
-	HASH_DELETE(hh_name, p->by_name, t);
-	arena_free(&t->arena);
-	free(t);
-}
-
 void publish_forget_tables(struct publish *p)
 {
-	struct publish_target *t, *next;
-	HASH_ITER (hh_name, p->by_name, t, next)
-		target_free(p, t);
-	schema_invalidate(p->schema, (struct span){0}, (struct span){0});
+	targets_forget(&p->targets);
 }
 
 void publish_fini(struct publish *p)
 {
-	struct publish_target *t, *next;
-	HASH_ITER (hh_name, p->by_name, t, next)
-		target_free(p, t);
-	struct publish_topic *topic, *following;
-	HASH_ITER (hh, p->topics, topic, following) {
-		HASH_DEL(p->topics, topic);
-		free(topic);
-	}
-	struct publish_name *name, *another;
-	HASH_ITER (hh, p->names, name, another) {
-		HASH_DEL(p->names, name);
-		free(name);
-	}
+	targets_fini(&p->targets);
 	arena_free(&p->values);
 	free(p->before);
 	free(p->after);
 	p->before = p->after = NULL;
 	p->nvalues = 0;
-}
-
-/* ---------------------------------------------------------------- table maps */
-
-static const char *name_of(struct publish *p, const char *text, size_t len)
-{
-	struct publish_name *n;
-	HASH_FIND(hh, p->names, text, len, n);
-	if (n)
-		return n->text;
-	n = calloc(1, sizeof(*n) + len);
-	if (!n)
-		return NULL;
-	memcpy(n->text, text, len);
-	HASH_ADD_KEYPTR(hh, p->names, n->text, len, n);
-	if (!HASH_IS_IN(n, hh)) {
-		free(n);
-		return NULL;
-	}
-	return n->text;
-}
-
-static struct publish_target *target_of(struct publish *p, struct span db, struct span table)
-{
-	struct publish_target *t;
-	size_t len = db.len + 1 + table.len;
-	char name[2 * 256 + 2];
-	if (len >= sizeof(name))
-		return NULL;
-	memcpy(name, db.p, db.len);
-	name[db.len] = 0;
-	memcpy(name + db.len + 1, table.p, table.len);
-	HASH_FIND(hh_name, p->by_name, name, len, t);
-	if (t)
-		return t;
-	t = calloc(1, sizeof(*t));
-	const char *copy = name_of(p, name, len);
-	if (!t || !copy) {
-		free(t);
-		return NULL;
-	}
-	t->name = copy;
-	t->name_len = (unsigned)len;
-	arena_init(&t->arena);
-	HASH_ADD_KEYPTR(hh_name, p->by_name, t->name, t->name_len, t);
-	if (!HASH_IS_IN(t, hh_name)) {
-		free(t);
-		return NULL;
-	}
-	return t;
 }
 
 static int room_for_values(struct publish *p, uint32_t n)
@@ -180,133 +53,15 @@ static int room_for_values(struct publish *p, uint32_t n)
 	return 0;
 }
 
-/*
- * Two tables whose names differ only in what Kafka does not allow are refused, not mixed.
- * The first table of each topic is remembered over DDL, as the pipe remembers its topics.
- */
-static int claim_topic(struct publish *p, const struct publish_target *t, struct err *err)
-{
-	const struct table_map *map = &t->map;
-	struct publish_topic *first;
-	HASH_FIND(hh, p->topics, &t->topic, sizeof(t->topic), first);
-	if (!first) {
-		first = calloc(1, sizeof(*first) + t->name_len);
-		if (!first)
-			return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a topic");
-		first->topic = t->topic;
-		memcpy(first->name, t->name, t->name_len);
-		first->db = (struct span){first->name, map->db.len};
-		first->table = (struct span){first->name + map->db.len + 1, map->name.len};
-		HASH_ADD(hh, p->topics, topic, sizeof(first->topic), first);
-		if (!HASH_IS_IN(first, hh)) {
-			free(first);
-			return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a topic");
-		}
-	}
-	if (task_topic_shared(p->task, first->db, first->table, map->db, map->name))
-		return 0;
-	return err_set(err, -EEXIST, ERR_TASK_INVALID,
-		       "tables %.*s.%.*s and %.*s.%.*s would share topic %s: give pipe.topic a "
-		       "template that keeps them apart, or exclude one",
-		       (int)first->db.len, (const char *)first->db.p, (int)first->table.len,
-		       (const char *)first->table.p, (int)map->db.len, (const char *)map->db.p,
-		       (int)map->name.len, (const char *)map->name.p,
-		       pipe_topic_name(p->pipe, t->topic));
-}
-
-/* The definition that messages are made by. */
-static const struct table *shape_of(const struct publish_target *t)
-{
-	return t->rules ? rules_table_shape(t->rules) : t->table;
-}
-
-/* The definition that rows are read by stays the schema's; the plan's copy has more. */
-static int plan_open(struct publish *p, struct publish_target *t, struct err *err)
-{
-	const struct table *shape = shape_of(t);
-	if (!p->defaults || !shape->ncolumns)
-		return envelope_table_open(p->envelope, shape, &t->plan, err);
-	struct arena arena;
-	arena_init(&arena);
-	struct table more = *shape;
-	size_t size = more.ncolumns * sizeof(*more.columns);
-	more.columns = arena_alloc(&arena, size + sizeof(*more.columns));
-	int rc = more.columns ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
-	if (rc == 0) {
-		memcpy(more.columns, shape->columns, size);
-		rc = p->defaults(p->defaults_ctx, &more, &arena, err);
-	}
-	if (rc == 0)
-		rc = envelope_table_open(p->envelope, &more, &t->plan, err);
-	arena_free(&arena);
-	return rc;
-}
-
-/* Everything a wanted table needs beside its definition: topic, rules, plan. */
-static int target_open(struct publish *p, struct publish_target *t, struct err *err)
-{
-	char topic[TASK_TOPIC_MAX + 1];
-	int rc = task_topic(p->task, t->map.db, t->map.name, topic, err);
-	if (rc == 0)
-		rc = pipe_topic(p->pipe, topic, &t->topic, err);
-	if (rc == 0)
-		rc = claim_topic(p, t, err);
-	/* One that is only truncated may stand here without its columns. */
-	if (rc == 0 && t->table->ncolumns)
-		rc = rules_table_open(p->rules, t->table, &t->rules, err);
-	if (rc == 0)
-		rc = plan_open(p, t, err);
-	return rc;
-}
-
 static int publish_table_map(struct publish *p, const struct stream *s, const struct event *e,
 			     struct err *err)
 {
-	uint64_t id;
-	int rc = table_map_id(&s->format, e, &id, err);
-	if (rc < 0)
-		return rc;
-	struct publish_target *t;
-	HASH_FIND(hh_id, p->by_id, &id, sizeof(id), t);
-	if (t && table_map_same(&t->map, e))
-		return 0;
-
-	/* A table not met yet, or changed, or opened again under another id. */
-	struct arena scratch;
-	struct table_map map;
-	arena_init(&scratch);
-	rc = table_map_parse(&s->format, e, &scratch, &map, err);
-	if (rc == 0 && !(t = target_of(p, map.db, map.name)))
-		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
-	arena_free(&scratch);
-	if (rc < 0)
-		return rc;
-	target_clear(p, t);
-	rc = table_map_parse(&s->format, e, &t->arena, &t->map, err);
-	if (rc == 0)
-		rc = table_map_describe(&t->map, &s->format, &t->arena, &t->described, err);
+	struct target *t;
+	int rc = targets_meet(&p->targets, s, e, &t, err);
 	if (rc == 0 && room_for_values(p, t->map.ncolumns) < 0)
 		rc = err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a row of %u columns",
 			     t->map.ncolumns);
-	if (rc < 0)
-		return rc;
-	t->excluded = !task_matches(p->task, t->map.db, t->map.name);
-	t->table = &t->described;
-	if (!t->excluded)
-		rc = schema_resolve(p->schema, &t->described, &t->table, err);
-	if (rc == 0 && !t->excluded)
-		rc = target_open(p, t, err);
-	if (rc < 0)
-		return rc;
-	/* Another table may have had this id in a former life of the server. */
-	struct publish_target *old;
-	HASH_FIND(hh_id, p->by_id, &id, sizeof(id), old);
-	if (old)
-		target_unlist(p, old);
-	t->id = id;
-	HASH_ADD(hh_id, p->by_id, id, sizeof(t->id), t);
-	t->listed = HASH_IS_IN(t, hh_id);
-	return t->listed ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
+	return rc;
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -375,7 +130,7 @@ static int count_row(struct publish *p, struct span image, struct err *err)
 	return 0;
 }
 
-static struct queue_about about(const struct publish_target *t, enum row_op op, uint64_t pos)
+static struct queue_about about(const struct target *t, enum row_op op, uint64_t pos)
 {
 	const uint8_t *name = (const uint8_t *)t->name;
 	size_t db = strlen(t->name);
@@ -394,8 +149,7 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 	int rc = rows_open(&r, &s->format, e, err);
 	if (rc < 0)
 		return rc;
-	struct publish_target *t;
-	HASH_FIND(hh_id, p->by_id, &r.table_id, sizeof(r.table_id), t);
+	struct target *t = targets_by_id(&p->targets, r.table_id);
 	if (!t)
 		return err_set(err, -EBADMSG, ERR_SOURCE_POSITION,
 			       "rows of table id %llu without its TABLE_MAP: the position the dump "
@@ -412,7 +166,7 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 		p->queue->timestamp = event.source_time;
 		p->queue->about = about(t, r.op, pos);
 	}
-	struct row row = {.op = r.op, .table = shape_of(t), .event = &event};
+	struct row row = {.op = r.op, .table = target_shape(t), .event = &event};
 	row.before = r.op == ROW_INSERT ? NULL : p->before;
 	row.after = r.op == ROW_DELETE ? NULL : p->after;
 	while (rc >= 0) {
@@ -458,32 +212,8 @@ static int publish_rows(struct publish *p, const struct stream *s, const struct 
 
 /* ---------------------------------------------------------------- TRUNCATE */
 
-/*
- * A table of which no row was met since its last DDL. The next TABLE_MAP describes it afresh:
- * no id leads to this one.
- */
-static int target_open_unmet(struct publish *p, struct publish_target *t, struct span db,
-			     struct err *err)
-{
-	t->map.db = (struct span){(const uint8_t *)t->name, db.len};
-	t->map.name = (struct span){(const uint8_t *)t->name + db.len + 1,
-				    t->name_len - db.len - 1};
-	t->described = (struct table){.db = t->map.db, .name = t->map.name};
-	t->table = &t->described;
-	t->excluded = false;
-	int rc = 0;
-	if (p->definition)
-		rc = p->definition(p->definition_ctx, t->map.db, t->map.name, &t->arena, &t->table,
-				   err);
-	if (rc == 0)
-		rc = target_open(p, t, err);
-	if (rc < 0)
-		target_clear(p, t);
-	return rc;
-}
-
 static int truncate_target(struct publish *p, const struct stream *s, const struct event *e,
-			   uint64_t pos, struct publish_target *t, struct err *err)
+			   uint64_t pos, struct target *t, struct err *err)
 {
 	struct row_event event;
 	describe_event(p, s, e, pos, &event);
@@ -501,10 +231,8 @@ static int truncate_target(struct publish *p, const struct stream *s, const stru
 int publish_truncate(struct publish *p, const struct stream *s, const struct event *e,
 		     uint64_t pos, struct span db, struct span name, struct err *err)
 {
-	struct publish_target *t = target_of(p, db, name);
-	int rc = t ? 0 : err_set(err, -ENOMEM, ERR_MEMORY, "no memory for a table");
-	if (rc == 0 && !t->plan)
-		rc = target_open_unmet(p, t, db, err);
+	struct target *t;
+	int rc = targets_by_name(&p->targets, db, name, &t, err);
 	if (rc == 0)
 		rc = truncate_target(p, s, e, pos, t, err);
 	if (rc < 0 && rc != -ECANCELED) {

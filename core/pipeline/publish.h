@@ -1,56 +1,29 @@
 /*
  * publish.h - the rows of decided groups: event bytes -> rows -> messages in the queue.
  *
- * Job: for each table map know the table, its topic and its envelope plan; for each rows
- * event walk the rows, count them, and let the envelope write those that are wanted.
- * Whether a group happened is not decided here (source.c), nor whether anything was
+ * Job: for each rows event walk the rows, count them, and let the envelope write those that
+ * are wanted. Which tables there are is targets.c's. Whether a group happened is not decided here (source.c), nor whether anything was
  * delivered (deliver.c). Source thread only.
  */
 #ifndef MR_PIPELINE_PUBLISH_H
 #define MR_PIPELINE_PUBLISH_H
 
-#include "common/contract/task.h"
 #include "core/binlog/stream.h"
 #include "core/envelope/envelope.h"
-#include "core/pipe/pipe.h"
 #include "core/pipeline/oversize.h"
 #include "core/pipeline/queue.h"
-#include "core/rules/rules.h"
-#include "core/schema/schema.h"
-
-struct publish_target;
-struct publish_topic;
-struct publish_name;
+#include "core/pipeline/targets.h"
 
 struct publish {
+	struct targets targets;
+
 	/* Borrowed. */
-	const struct task *task;
-	struct schema *schema;
-	struct rules *rules;
 	struct envelope *envelope;
-	struct pipe *pipe;
 	struct queue *queue;
 	const struct oversize_list *oversize; /* messages that the pipe refused before */
 
-	/*
-	 * Where the format writes columns' defaults: fills them in. NULL: it does not.
-	 */
-	int (*defaults)(void *ctx, struct table *t, struct arena *arena, struct err *err);
-	void *defaults_ctx;
+	bool tells_truncate; /* the format does: publish_truncate() may be called */
 
-	/*
-	 * Where the format tells TRUNCATE: true. The definition that a table has at this place
-	 * of the stream; NULL: its message needs none.
-	 */
-	bool tells_truncate;
-	int (*definition)(void *ctx, struct span db, struct span name, struct arena *arena,
-			  const struct table **ret, struct err *err);
-	void *definition_ctx;
-
-	struct publish_target *by_name; /* hash: every table met, excluded ones too */
-	struct publish_target *by_id;   /* hash: those by their current table_id */
-	struct publish_name *names;     /* hash: of every table met */
-	struct publish_topic *topics;   /* hash: by the pipe's number */
 	struct arena values;            /* what values of one row point to; reset per row */
 	const uint8_t *values_start;
 	struct value *before;

@@ -511,16 +511,16 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	rc = heartbeat_init(&t->heartbeat, t->task, t->pipe, err);
 	if (rc < 0)
 		return rc;
-	t->publish.task = t->task;
-	t->publish.rules = t->rules;
-	t->publish.schema = t->schema;
-	t->publish.defaults = envelope_wants_defaults(&options) ? defaults_of : NULL;
-	t->publish.defaults_ctx = t;
+	t->publish.targets.task = t->task;
+	t->publish.targets.rules = t->rules;
+	t->publish.targets.schema = t->schema;
+	t->publish.targets.defaults = envelope_wants_defaults(&options) ? defaults_of : NULL;
+	t->publish.targets.defaults_ctx = t;
 	t->publish.tells_truncate = envelope_tells_truncate(&options);
-	t->publish.definition = envelope_truncate_needs_columns(&options) ? definition_of : NULL;
-	t->publish.definition_ctx = t;
-	t->publish.envelope = t->envelope;
-	t->publish.pipe = t->pipe;
+	t->publish.targets.definition = envelope_truncate_needs_columns(&options) ? definition_of : NULL;
+	t->publish.targets.definition_ctx = t;
+	t->publish.envelope = t->publish.targets.envelope = t->envelope;
+	t->publish.targets.pipe = t->pipe;
 	t->publish.queue = &t->queue;
 	t->publish.oversize = t->oversize;
 	t->judge = (struct oversize_judge){.task = t->task,
