@@ -96,6 +96,14 @@ static void running(const struct why_input *in, struct why *w)
 	buf_putc(&w->sentence, '.');
 }
 
+/* How long somebody has. */
+static void put_left(const struct instance_doc *d, struct why *w)
+{
+	if (d->binlog_hours_left >= 0)
+		buf_printf(&w->sentence, "; the source keeps what is unread for %.1f h",
+			   d->binlog_hours_left);
+}
+
 static void of_state(const struct why_input *in, struct why *w)
 {
 	const struct instance_doc *d = in->first;
@@ -117,15 +125,14 @@ static void of_state(const struct why_input *in, struct why *w)
 	case REPORT_FAILED:
 		buf_printf(&w->sentence, "The task failed on %s and waits for a person", d->hostname);
 		put_since(&w->sentence, d->since_ms, in->now_ms);
+		put_left(d, w);
 		put_error(&d->error.code[0] || !in->status ? &d->error : &in->status->error, w);
 		buf_lit(&w->next_step, " Then start the task.");
 		break;
 	case REPORT_PAUSED:
 		buf_printf(&w->sentence, "The task is paused; its position stays");
 		put_since(&w->sentence, d->since_ms, in->now_ms);
-		if (d->binlog_hours_left >= 0)
-			buf_printf(&w->sentence, "; the source keeps what is unread for %.1f h",
-				   d->binlog_hours_left);
+		put_left(d, w);
 		buf_lit(&w->next_step, "Resume it when it shall go on.");
 		break;
 	case REPORT_STOPPED:

@@ -110,6 +110,8 @@ static void other_states(void **state)
 	f->first.state = REPORT_PAUSED;
 	f->first.binlog_hours_left = 12.5;
 	expect(f, "PAUSED", "what is unread for 12.5 h", "Resume it");
+	f->first.state = REPORT_FAILED;
+	expect(f, "FAILED", "what is unread for 12.5 h", "Then start the task");
 	f->in.first = NULL;
 	expect(f, "ABSENT", "c1-0000000001 says of the task cannot be read", "log");
 }
