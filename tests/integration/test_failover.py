@@ -126,6 +126,24 @@ def test_a_candidate_that_lacks_ours_is_waited_for(pair, core):
     assert ids(running.terminate().ok().messages) == [1, 2, 4]
 
 
+@pytest.mark.full
+def test_a_replica_promoted_without_ours(pair, core):
+    """Not when the numbers of what it wrote since have passed ours either: they tell nothing."""
+    primary, replica = pair
+    task = task_of(replica, at=primary)
+    ours = {**task, "source": {**task["source"], "hosts": [f"{primary.host}:{primary.port}"]}}
+    primary.sql("INSERT INTO d.t VALUES (1, 'both')")
+    replication.wait_for_rows(replica, "d.t", 1)
+    replication.stop(replica)
+    primary.sql("INSERT INTO d.t VALUES (2, 'the primary alone')")
+    assert ids(core.run(ours).ok().messages) == [1, 2]
+    primary.kill()
+    replication.promote(replica)
+    for number in (3, 4, 5):
+        replica.sql(f"INSERT INTO d.t VALUES ({number}, 'other history')")
+    failure(core.run(task), "source_diverged", "lacks")
+
+
 def test_a_replica_with_a_transaction_of_its_own(pair, core):
     """Read-only and yet with something that no other server has: it will not do."""
     primary, replica = pair
