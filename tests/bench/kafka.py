@@ -3,6 +3,7 @@
 
     tests/bench/kafka.py [--rows 500000] [--runs 5] [--server mysql-9.7] [--json FILE]
                          [--delivery exactly_once,at_least_once] [--partitions 3]
+                         [--tls disabled]
 
 Fills the table of capture.py in transactions of 1,000 rows. mr-core writes its messages to a
 file once; then, in turn and after one pair that is not counted, with each delivery
@@ -13,7 +14,8 @@ The clock of the first runs from the first row change met to the last acknowledg
 commit, that of the second from the first message to the same. Prints medians of rows/s,
 MB/s, CPU a row (its own, the broker's and the source's) and memory, and the ratio of each
 pair's rows/s. What arrived is compared: partitions, order of keys, sizes. Nothing else is
-asserted. On a machine with other work: `nice -n -5`, which the servers inherit.
+asserted. The connection to the source is plain, as the broker's is; `--tls preferred` for the
+default. On a machine with other work: `nice -n -5`, which the servers inherit.
 """
 
 import argparse
@@ -64,6 +66,7 @@ class Bench:
         document = {"version": 1, "name": name, "tables": {"include": ["bench.item"]},
                     "source": {"host": self.source.host, "port": self.source.port,
                                "user": "repl", "password": "repl-password",
+                               "tls": {"mode": self.options.tls},
                                "start": {"file": self.start[0], "pos": self.start[1]}},
                     "pipe": pipe}
         (self.folder / "task.json").write_text(json.dumps(document))
@@ -172,6 +175,7 @@ def main() -> None:
     parser.add_argument("--server", default="mysql-9.7")
     parser.add_argument("--delivery", default="exactly_once,at_least_once")
     parser.add_argument("--partitions", type=int, default=3)
+    parser.add_argument("--tls", default="disabled")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     family, _, series = options.server.partition("-")
