@@ -115,6 +115,10 @@ def run(box, folder: pathlib.Path, options: Options, say=print) -> Outcome:
                 failure = f"#{last.number} {last.kind} ({last.what}): {error}"
                 say(failure)
                 break
+            if world.blamed():
+                failure = f"{nemesis.faults[-1].kind} counts as a row's failure: {world.blamed()}"
+                say(failure)
+                break
             if _size(folder) + _size(box.state_dir) > DISK_LIMIT:
                 say("no more: the run's folders are large enough")
                 break

@@ -13,6 +13,7 @@ from harness.bus import Bus
 from harness.cluster import Cluster
 from harness.core import Core
 from harness.tasks import here, task_document
+from harness.tree import TreeError
 from harness.waiting import wait_until
 
 import writers
@@ -154,6 +155,15 @@ class World:
                         for each in self.cluster.instances(self.task)])
         except (AssertionError, OSError) as error:
             return str(error)
+
+    def blamed(self) -> list:
+        """What the status counts against an event of the binlog: nothing, in any of these faults
+        (rule 12). A ZooKeeper that is away tells nothing either."""
+        try:
+            status = self.cluster.tree.json(self.cluster.path(self.task, "status"))
+        except (TreeError, OSError):
+            return []
+        return status.get("failures", []) if status else []
 
     # The end.
 
