@@ -195,8 +195,10 @@ static void elected(void *ctx, const struct zk_election_view *view)
 		report_read_commit(i);
 	}
 	/* Cold: only the first keeps a node. */
-	if (view->role == ZK_ELECTION_BEHIND && i->group[0])
-		i->released = true;
+	if (view->role == ZK_ELECTION_BEHIND && i->group[0] && !i->released) {
+		log_info("%s: another core has it", i->name);
+		i->released = i->lost = true;
+	}
 	/* A node that was lost and registered again: what runs is fenced from its lastCommit. */
 	if (i->runner && !same && !i->stopping) {
 		i->stopping = true;
@@ -445,11 +447,17 @@ static void tell_gone(struct instance *i)
 	i->c->gone(i->c->ctx, i);
 }
 
+bool instance_has_others(const struct instance *i)
+{
+	return i->group[0] ? i->c->others(i->c->ctx, i->group) : i->nodes > 1;
+}
+
 /* Shown for a while as FAILED, then others have their turn; no status holds them back. */
 static bool lets_others_try(const struct instance *i)
 {
-	return i->secrets_bad && i->role == ZK_ELECTION_FIRST && i->nodes > 1 && !i->line_end &&
-	       clock_boot() - i->secrets_bad_at >= SECRETS_TURN_MS * USEC_PER_MSEC;
+	usec_t turn = (i->group[0] ? SECRETS_TURN_COLD_MS : SECRETS_TURN_MS) * USEC_PER_MSEC;
+	return i->secrets_bad && i->role == ZK_ELECTION_FIRST && instance_has_others(i) &&
+	       !i->line_end && clock_boot() - i->secrets_bad_at >= turn;
 }
 
 void instance_step(struct instance *i)
@@ -458,6 +466,9 @@ void instance_step(struct instance *i)
 		i->line_end = true;
 		i->back_off_until = clock_boot() + LINE_END_MS * USEC_PER_MSEC;
 	}
+	/* Nobody stands in line for a cold task: they come when it is nobody's. */
+	if (i->line_end && i->group[0] && !i->released)
+		i->released = i->failed = true;
 	struct standby_facts facts = facts_of(i);
 	struct standby_step step = standby_decide(&facts);
 	if (i->runner && step.stop && (!i->stopping || (step.hurry || i->hurry))) {
@@ -592,4 +603,14 @@ bool instance_runs(const struct instance *i)
 bool instance_released(const struct instance *i)
 {
 	return i->released;
+}
+
+bool instance_lost(const struct instance *i)
+{
+	return i->lost;
+}
+
+bool instance_failed(const struct instance *i)
+{
+	return i->failed;
 }

@@ -33,12 +33,15 @@ struct instance_context {
 	struct seal_opener *opener; /* ring NULL: there is no key ring */
 	/* Told when an instance that was released has put everything away: free it. */
 	void (*gone)(void *ctx, struct instance *i);
+	/* Whether another core of a cold task's group could have it. */
+	bool (*others)(void *ctx, const char *group);
 	void *ctx;
 };
 
 /*
  * The task at `path` ("/mysql_replicator/tasks/a"). NULL: no memory. One of a group (a cold
- * task) releases itself when another is the first.
+ * task) releases itself when another is the first (instance_lost()), and where a hot one goes
+ * to the end of the line (instance_failed()): others have their turn.
  */
 struct instance *instance_new(const struct instance_context *c, const char *name,
 			      const char *group, const char *path);
@@ -56,6 +59,10 @@ const char *instance_group(const struct instance *i); /* "" of a hot task */
 bool instance_holds(const struct instance *i);   /* a node of ours is there */
 bool instance_runs(const struct instance *i);    /* a capture is */
 bool instance_released(const struct instance *i);
+bool instance_lost(const struct instance *i);
+bool instance_failed(const struct instance *i);
+/* Whether it could end here and go on elsewhere at once: RUNNING, and close to its source. */
+bool instance_caught_up(const struct instance *i);
 
 /* The families of all instances together: call each function with every instance in turn. */
 typedef void instance_metrics_fn(struct metrics *m, struct instance *i);

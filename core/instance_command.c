@@ -57,9 +57,10 @@ static void begin_handover(struct instance *i, struct command_doc *d, const char
 {
 	if (!i->runner || i->stopping) {
 		answer(i, d, path, version, "not_running", "the task does not run here");
-	} else if (i->nodes < 2) {
+	} else if (!instance_has_others(i)) {
 		answer(i, d, path, version, "no_standby",
-		       "there is no other instance to hand the task over to");
+		       i->group[0] ? "there is no other core of its group to hand the task over to"
+				   : "there is no other instance to hand the task over to");
 	} else {
 		snprintf(i->handover, sizeof(i->handover), "%s", strrchr(path, '/') + 1);
 		command_doc_clear(&i->handover_doc);

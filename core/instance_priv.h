@@ -29,6 +29,8 @@ enum {
 	LINE_END_MS = 1000,          /* out of the line before standing at its end */
 	DOCUMENT_AGAIN_MS = 2000,
 	SECRETS_TURN_MS = 5000,      /* FAILED for want of a secret, before others try */
+	SECRETS_TURN_COLD_MS = 30000, /* a cold task's: nobody stands by, so each turn is seen */
+	CAUGHT_UP_MS = 2000,         /* lag of a task that may go elsewhere */
 };
 
 struct probe_job;
@@ -50,6 +52,7 @@ struct instance {
 	char control_path[PATHS_SIZE], status_path[PATHS_SIZE], commands_path[PATHS_SIZE];
 	char commit_path[PATHS_SIZE], instances_path[PATHS_SIZE];
 	bool leave, released, hurry, gone_told;
+	bool lost, failed; /* why it was released: another is first; others shall try */
 
 	/* What is wanted. */
 	struct zk_watch *control_watch;
@@ -126,6 +129,8 @@ void instance_step(struct instance *i);
 /* Reads the document again: the last try found no answer. */
 void instance_document_again(struct instance *i);
 struct standby_numbers instance_numbers(const struct instance *i);
+/* Whether another could go on with the task. */
+bool instance_has_others(const struct instance *i);
 
 /* instance_status.c */
 void status_start(struct instance *i);  /* we are first: read it */

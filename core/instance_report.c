@@ -318,6 +318,16 @@ static void look_at_capture(struct instance *i)
 	report_state_set(i, state, &waiting, NULL);
 }
 
+bool instance_caught_up(const struct instance *i)
+{
+	struct capture_status s;
+	if (!i->runner || i->stopping || i->role != ZK_ELECTION_FIRST || i->handover[0] ||
+	    i->state != REPORT_RUNNING)
+		return false;
+	capture_status(runner_capture(i->runner), &s);
+	return s.state == CAPTURE_RUNNING && s.lag >= 0 && s.lag < CAUGHT_UP_MS * USEC_PER_MSEC;
+}
+
 /* Everything that comes due; the next look's time is what it returns. */
 static usec_t tick(void *ctx)
 {

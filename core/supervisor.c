@@ -100,7 +100,13 @@ static usec_t sweep(void *ctx)
 static void gone(void *ctx, struct instance *i)
 {
 	struct supervisor *s = ctx;
-	(void)i;
+	const char *group = instance_group(i);
+	if (group[0] && s->cold && instance_failed(i))
+		cold_avoid(s->cold, instance_name(i));
+	if (group[0] && s->cold && instance_lost(i))
+		cold_scan(s->cold); /* what else is there? */
+	else if (group[0] && s->cold)
+		cold_offer(s->cold, group);
 	daemon_timer_set(s->sweep_timer, 1); /* not now: the caller is the instance itself */
 }
 
@@ -195,8 +201,14 @@ static void tasks_told(void *ctx, const struct zk_watch_event *e)
 static const char *const *groups(void *ctx, size_t *ret_n)
 {
 	const struct supervisor *s = ctx;
-	*ret_n = s->stopping || s->drained ? 0 : s->config.ngroups;
+	*ret_n = s->config.ngroups;
 	return s->config.groups;
+}
+
+static bool takes_cold(void *ctx)
+{
+	const struct supervisor *s = ctx;
+	return !s->stopping && !s->drained;
 }
 
 static usec_t scan_interval(void *ctx)
@@ -204,25 +216,43 @@ static usec_t scan_interval(void *ctx)
 	return ((struct supervisor *)ctx)->config.scan_interval;
 }
 
-static size_t cold_held(const struct supervisor *s)
+static size_t max_tasks(void *ctx)
 {
+	return (size_t)((struct supervisor *)ctx)->config.max_tasks;
+}
+
+static size_t cold_held(void *ctx)
+{
+	const struct supervisor *s = ctx;
 	size_t n = 0;
 	for (size_t k = 0; k < s->n; k++)
 		n += instance_group(s->list[k])[0] && !instance_released(s->list[k]);
 	return n;
 }
 
-static bool wants_cold(void *ctx, const char *group, const char *task)
+static enum cold_ours cold_ours(void *ctx, const char *task)
 {
-	const struct supervisor *s = ctx;
-	(void)group;
-	return !s->stopping && !s->drained && !find(s, task) &&
-	       cold_held(s) < (size_t)s->config.max_tasks;
+	const struct instance *i = find(ctx, task);
+	if (!i || instance_released(i))
+		return COLD_NOT_OURS;
+	return instance_caught_up(i) ? COLD_OURS_CAUGHT_UP : COLD_OURS;
 }
 
-static void cold_found(void *ctx, const char *group, const char *task)
+static void cold_take(void *ctx, const char *group, const char *task)
 {
 	add(ctx, task, group);
+}
+
+static void cold_give(void *ctx, const char *task)
+{
+	struct instance *i = find(ctx, task);
+	if (i)
+		instance_release(i, false);
+}
+
+static bool cold_others(void *ctx, const char *group)
+{
+	return cold_has_others(((struct supervisor *)ctx)->cold, group);
 }
 
 /* Those that are not there any more: deleted, as the hot ones are. */
@@ -343,7 +373,6 @@ static bool serves(void *ctx, const char *group)
 static void ready(void *ctx, bool new_session)
 {
 	struct supervisor *s = ctx;
-	(void)new_session;
 	if (s->stopping)
 		return;
 	s->opener.cluster = daemon_cluster(s->daemon);
@@ -360,16 +389,21 @@ static void ready(void *ctx, bool new_session)
 						      .ctx = s};
 		s->orders = orders_open(&orders);
 		const struct cold_callbacks cold = {.ctx = s,
+						    .hostname = s->config.hostname,
 						    .groups = groups,
+						    .takes = takes_cold,
 						    .interval = scan_interval,
-						    .wants = wants_cold,
-						    .found = cold_found,
+						    .max_tasks = max_tasks,
+						    .held = cold_held,
+						    .ours = cold_ours,
+						    .take = cold_take,
+						    .give = cold_give,
 						    .listed = cold_listed};
 		s->cold = cold_open(s->daemon, &cold);
 		if (!s->orders || !s->cold)
 			log_error("no memory for orders and cold tasks");
-	} else if (s->cold) {
-		cold_scan(s->cold);
+	} else if (s->cold && new_session) {
+		cold_session(s->cold);
 	}
 	daemon_timer_set(s->register_timer, USEC_PER_SEC / 10);
 }
@@ -400,6 +434,7 @@ static void describe(void *ctx, struct machine_doc *d)
 	}
 	d->draining = s->drained;
 	d->max_tasks = (uint32_t)s->config.max_tasks;
+	d->cold = (uint32_t)cold_held(s);
 	d->held = held;
 	d->running = running;
 	if (!ok)
@@ -557,6 +592,7 @@ static int open_all(struct supervisor *s, struct err *err)
 		.secrets_dir = s->secrets->dir,
 		.opener = &s->opener,
 		.gone = gone,
+		.others = cold_others,
 		.ctx = s,
 	};
 	return 0;

@@ -27,6 +27,7 @@ static const struct member list[] = {
 	{AT(draining), .type = MEMBER_BOOL},
 	{AT(stopping), .type = MEMBER_BOOL},
 	{AT(max_tasks), .type = MEMBER_U32},
+	{AT(cold), .type = MEMBER_U32, .optional = true},
 	{AT(held), .type = MEMBER_U32},
 	{AT(running), .type = MEMBER_U32},
 	{AT(groups), .type = MEMBER_TEXTS, .max = TASK_NAME_MAX, .many = MACHINE_GROUPS_MAX},

@@ -35,7 +35,8 @@ struct machine_doc {
 	bool draining;         /* it gives up its tasks and takes none */
 	bool stopping;         /* it was told to end: its node will go, and nothing is wrong */
 	uint32_t max_tasks;
-	uint32_t held;    /* tasks with an instance of this process */
+	uint32_t cold;    /* of max_tasks, that it has or is about to have; 0 where it is not told */
+	uint32_t held;    /* tasks with an instance of this process, hot ones too */
 	uint32_t running; /* those of them that it runs */
 	struct report_texts groups;
 	struct report_texts tasks; /* names of the tasks held */

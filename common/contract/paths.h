@@ -52,6 +52,7 @@ enum paths_folder {
 	PATHS_MONITORS,    /* node */
 	PATHS_IDS,         /* type */
 	PATHS_SERVER_IDS,  /* id: of the source's topology */
+	PATHS_OFFERS,      /* group */
 	PATHS_ALERTS,      /* id */
 	PATHS_SILENCES,    /* id */
 	PATHS_RULES,       /* id */

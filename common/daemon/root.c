@@ -43,6 +43,7 @@ static const struct folder {
 	{PATHS_MONITORS, MONITOR | SERVER, &acl_folder},
 	{PATHS_IDS, CORE | SERVER | MONITOR, &acl_folder},
 	{PATHS_SERVER_IDS, CORE | SERVER, &acl_folder},
+	{PATHS_OFFERS, CORE | SERVER, &acl_folder},
 	{PATHS_ORDERS, SERVER | MONITOR, &acl_alerts},
 	{PATHS_ALERTS, SERVER | MONITOR, &acl_alerts},
 	{PATHS_SILENCES, SERVER | MONITOR, &acl_alerts},

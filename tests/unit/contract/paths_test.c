@@ -32,6 +32,7 @@ static void test_folders(void **state)
 		{PATHS_IDS, "run", ROOT "/ids/run"},
 		{PATHS_SERVER_IDS, "3e11fa47-71ca-11e1-9e33-c80aa9429562",
 		 ROOT "/server-ids/3e11fa47-71ca-11e1-9e33-c80aa9429562"},
+		{PATHS_OFFERS, "g1", ROOT "/offers/g1"},
 		{PATHS_ALERTS, "lag:t", ROOT "/alerts/lag:t"},
 		{PATHS_SILENCES, "s", ROOT "/silences/s"},
 		{PATHS_RULES, "lag", ROOT "/rules/lag"},

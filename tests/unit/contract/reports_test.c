@@ -36,7 +36,7 @@
 	"{\"program\":\"mr-core\",\"hostname\":\"h1\",\"pid\":77,\"version\":\"0.1.0\","           \
 	"\"format_min\":1,\"format_max\":2,\"started_ms\":3,\"heartbeat_ms\":4,"                   \
 	"\"listen\":\"127.0.0.1:9231\",\"cpus\":2,\"load\":0.5,\"cpu_percent\":null,"              \
-	"\"rss_bytes\":5,\"memory_limit\":0,\"draining\":true,\"stopping\":false,\"max_tasks\":1000,\"held\":2,"      \
+	"\"rss_bytes\":5,\"memory_limit\":0,\"draining\":true,\"stopping\":false,\"max_tasks\":1000,\"cold\":1,\"held\":2,"      \
 	"\"running\":1,\"groups\":[\"g1\"],\"tasks\":[\"a\",\"b\"]}"
 
 /* The three kinds behind one face, so that each test runs over all. */
