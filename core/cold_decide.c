@@ -158,10 +158,21 @@ static void notice_others(struct cold_group *g, const struct spread *s)
 	g->others = s->ncores - 1;
 }
 
+/* Whether it is too early to take anything: others are on their way perhaps. */
+static bool gathers(const struct cold *c, const struct spread *s, usec_t now)
+{
+	if (now >= c->gather_until)
+		return false;
+	for (size_t k = 1; k < s->ncores && !c->gather_always; k++)
+		if (s->cores[k].steady)
+			return false;
+	return true;
+}
+
 /* ---------------------------------------------------------------- facts: the tasks */
 
 static void fill_task(struct cold *c, const struct survey_task *from, struct spread *s, usec_t now,
-		      size_t *ours)
+		      bool early, size_t *ours)
 {
 	struct spread_task *t = &s->tasks[s->ntasks++];
 	enum cold_ours mine = c->cb.ours(c->cb.ctx, from->name);
@@ -183,8 +194,8 @@ static void fill_task(struct cold *c, const struct survey_task *from, struct spr
 	if (!m)
 		return;
 	snprintf(m->group, sizeof(m->group), "%s", c->at->name);
-	if (!m->unheld_since)
-		m->unheld_since = now;
+	if (!m->unheld_since || early)
+		m->unheld_since = now; /* while nobody may take anything, nobody is late */
 	m->seen = true;
 	t->late = now - m->unheld_since >= LATE_MS * USEC_PER_MSEC;
 	t->overdue = now - m->unheld_since >= OVERDUE_MS * USEC_PER_MSEC;
@@ -241,20 +252,8 @@ static void give(struct cold *c, const struct spread *s, const struct spread_tas
 
 /* ---------------------------------------------------------------- deciding */
 
-/* Whether it is too early to take anything: others are on their way perhaps. */
-static bool gathers(const struct cold *c, const struct spread *s, usec_t now)
+static void carry_out(struct cold *c, struct spread *s, usec_t now, bool early)
 {
-	if (now >= c->gather_until)
-		return false;
-	for (size_t k = 1; k < s->ncores && !c->gather_always; k++)
-		if (s->cores[k].steady)
-			return false;
-	return true;
-}
-
-static void carry_out(struct cold *c, struct spread *s, usec_t now)
-{
-	bool early = gathers(c, s, now);
 	size_t taken = 0;
 	for (size_t k = 0; k < s->ntasks; k++) {
 		const struct spread_task *t = &s->tasks[k];
@@ -290,14 +289,15 @@ void cold_decide(struct cold *c, const struct survey_result *r)
 		m->seen = false;
 	fill_cores(c, r, &s);
 	notice_others(c->at, &s);
+	bool early = gathers(c, &s, now);
 	for (size_t k = 0; k < r->ntasks; k++)
 		if (!r->tasks[k].gone)
-			fill_task(c, &r->tasks[k], &s, now, &ours);
+			fill_task(c, &r->tasks[k], &s, now, early, &ours);
 	s.cores[0].room = max > held - ours ? max - (held - ours) : 0;
 	forget(c, c->at, now);
 	s.may_give = may_give(c, &s, now);
 	spread_decide(&s);
-	carry_out(c, &s, now);
+	carry_out(c, &s, now, early);
 out:
 	free(s.cores);
 	free(s.tasks);

@@ -15,8 +15,8 @@ enum {
 	HASTE_FOR_MS = 1000,
 	PATIENT_MS = 1000,    /* then, */
 	PATIENT_FOR_MS = 15000, /* and after that at the interval */
-	LATE_MS = 1500,       /* nobody's for so long: not only for the one it is meant for; */
-	OVERDUE_MS = 4000,    /* for whoever has room, beyond its share too */
+	LATE_MS = 2000,       /* nobody's for so long: not only for the one it is meant for; */
+	OVERDUE_MS = 5000,    /* for whoever has room, beyond its share too */
 	GIVE_EVERY_MS = 1000, /* between two tasks that are given back, at least */
 	GIVEN_IN_VAIN_S = 30, /* nobody took it: the next one later, and later */
 	GIVEN_IN_VAIN_MAX_S = 600,

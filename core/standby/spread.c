@@ -160,7 +160,7 @@ static void deal(struct spread *s, bool wanted, size_t *room, size_t *ret_lackin
 			c->left--;
 			s->waiting |= wanted;
 		}
-		bool ours = c == me || (t->late && taken < below) ||
+		bool ours = ((c == me || t->late) && taken < below) ||
 			    (t->overdue && me->held + taken < me->place);
 		if (!ours || t->avoided)
 			continue;
