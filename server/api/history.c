@@ -101,7 +101,7 @@ struct materials {
 };
 
 static void gather(const struct store_task *t, const struct store_instance *list, size_t n,
-		   size_t cores, struct materials *m)
+		   const struct store_cores *cores, struct materials *m)
 {
 	struct task *task;
 	size_t there = 0;
@@ -110,7 +110,9 @@ static void gather(const struct store_task *t, const struct store_instance *list
 				   .has_document = t->document_len != 0,
 				   .control = t->has_control ? &t->control : NULL,
 				   .node = "",
-				   .cores = cores,
+				   .cores = cores->n,
+				   .leaving = cores->leaving,
+				   .full = cores->full,
 				   .now_ms = (uint64_t)(clock_wall() / USEC_PER_MSEC)};
 	if (t->document_len && task_parse(t->document, t->document_len, &task, NULL) == 0) {
 		m->in.document_valid = true;
@@ -137,7 +139,8 @@ void api_task_why(struct call *call)
 	struct store_instance *list = NULL;
 	struct materials m;
 	struct why why;
-	size_t n = 0, cores = 0;
+	struct store_cores cores;
+	size_t n = 0;
 	int rc = store_task_get(store_of(call), call->args[0], &t, &err);
 	if (rc < 0) {
 		call_fail(call, &err);
@@ -149,7 +152,7 @@ void api_task_why(struct call *call)
 	if (rc < 0) {
 		call_fail(call, &err);
 	} else {
-		gather(&t, list, n, cores, &m);
+		gather(&t, list, n, &cores, &m);
 		why_explain(&m.in, &why);
 		json_t *body = json_object();
 		api_put(body, "state", why.state);

@@ -23,11 +23,11 @@ int api_preflight(struct call *call, const struct task *t, const struct buf *tex
 		  struct preflight_doc *ret, struct err *err)
 {
 	struct api *a = api_of(call);
-	size_t cores;
+	struct store_cores cores;
 	int rc = store_cores(store_of(call), t->group, &cores, err);
 	if (rc < 0)
 		return rc;
-	if (cores == 0)
+	if (cores.n == 0)
 		return err_set_at(err, -EHOSTDOWN, ERR_NO_CORE, t->group[0] ? "group" : NULL,
 				  "there is no live mr-core%s%s to check the task",
 				  t->group[0] ? " of group " : "", t->group);

@@ -48,6 +48,37 @@ static void put_error(const struct report_error *e, struct why *w)
 		buf_puts(&w->next_step, kind->remedy);
 }
 
+/* "1 core of group g1 is", "3 cores of group g1 are" */
+static void put_cores(struct buf *out, const struct why_input *in, size_t n)
+{
+	buf_printf(out, "%zu core%s of group %s %s", n, n == 1 ? "" : "s", in->group,
+		   n == 1 ? "is" : "are");
+}
+
+/* Of a cold task: what keeps each core of its group from taking it. */
+static void nobody_of_group(const struct why_input *in, struct why *w)
+{
+	size_t able = in->cores - in->leaving - in->full;
+	buf_lit(&w->sentence, ": ");
+	put_cores(&w->sentence, in, in->cores);
+	buf_lit(&w->sentence, " there");
+	if (in->leaving)
+		buf_printf(&w->sentence, ", %zu of them draining or ending", in->leaving);
+	if (in->full)
+		buf_printf(&w->sentence, ", %zu with as many tasks as core.max_tasks allows",
+			   in->full);
+	if (able) {
+		buf_printf(&w->sentence, ", and %zu should take it within seconds.", able);
+		buf_lit(&w->next_step, "Wait a moment; if nothing changes look at the cores' logs.");
+		return;
+	}
+	buf_lit(&w->sentence, ".");
+	if (in->full)
+		buf_lit(&w->next_step, "Raise core.max_tasks, or start another core of the group.");
+	else
+		buf_lit(&w->next_step, "Undrain a core of the group, or start another one.");
+}
+
 static void no_instance(const struct why_input *in, struct why *w)
 {
 	w->state = "ABSENT";
@@ -59,6 +90,10 @@ static void no_instance(const struct why_input *in, struct why *w)
 	}
 	buf_printf(&w->sentence, "The task is to be %s, but no mr-core has it",
 		   control_desired_name((enum control_desired)in->control->desired));
+	if (in->cores && in->group[0]) {
+		nobody_of_group(in, w);
+		return;
+	}
 	if (in->cores)
 		buf_printf(&w->sentence,
 			   ": %zu %s there, and %s not take it. They may be draining, be at their "
@@ -70,6 +105,21 @@ static void no_instance(const struct why_input *in, struct why *w)
 			   in->group[0] ? " of group " : "", in->group);
 	buf_puts(&w->next_step, in->cores ? "Look at the machines: tasks, groups, max_tasks and drain."
 					 : "Start an mr-core, or find out why it ended.");
+}
+
+/* Who would go on if the host died. */
+static void put_standby(const struct why_input *in, struct why *w)
+{
+	size_t others = in->cores - in->leaving > 1 ? in->cores - in->leaving - 1 : 0;
+	if (in->group[0] && others) {
+		buf_printf(&w->sentence, "; %zu other core%s of group %s would take over", others,
+			   others == 1 ? "" : "s", in->group);
+	} else if (in->group[0] || in->instances < 2) {
+		buf_lit(&w->sentence, "; no standby would take over");
+		if (!w->next_step.len)
+			buf_printf(&w->next_step, "Start an mr-core%s%s on another machine.",
+				   in->group[0] ? " of group " : "", in->group);
+	}
 }
 
 static void running(const struct why_input *in, struct why *w)
@@ -88,11 +138,7 @@ static void running(const struct why_input *in, struct why *w)
 		buf_lit(&w->next_step, "Compare rows_per_s with what the source writes: it catches "
 				       "up, or the pipe is too slow.");
 	}
-	if (in->instances < 2) {
-		buf_lit(&w->sentence, "; no standby would take over");
-		if (!w->next_step.len)
-			buf_lit(&w->next_step, "Start an mr-core on another machine.");
-	}
+	put_standby(in, w);
 	buf_putc(&w->sentence, '.');
 }
 

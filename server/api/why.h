@@ -21,7 +21,9 @@ struct why_input {
 	const struct instance_doc *first;  /* NULL: there is none, or it cannot be read */
 	const char *node;                  /* of the first; "" when there is none */
 	size_t instances;
-	size_t cores; /* live ones that may have the task */
+	size_t cores; /* live ones that may have the task: of its group, */
+	size_t leaving; /* of them, that drain or end; */
+	size_t full;    /* of the others, that have as many cold tasks as they may */
 	uint64_t now_ms;
 };
 

@@ -14,6 +14,21 @@ static int64_t now_ms(void)
 	return clock_wall() / USEC_PER_MSEC;
 }
 
+/* Its groups, and of how many cold tasks it has how many: nothing where it is of no group. */
+static void put_cold(struct table *t, const json_t *m)
+{
+	const json_t *groups = json_object_get(m, "groups"), *group;
+	size_t i;
+	json_array_foreach (groups, i, group)
+		buf_printf(&t->scratch, "%s%s", i ? "," : "", json_string_value(group));
+	table_cell_scratch(t);
+	if (json_array_size(groups))
+		table_cellf(t, "%" PRId64 "/%" PRId64, cli_number(m, "cold"),
+			    cli_number(m, "max_tasks"));
+	else
+		table_cell(t, "");
+}
+
 static void process_rows(struct table *t, const json_t *list, const char *program)
 {
 	const json_t *m;
@@ -32,9 +47,10 @@ static void process_rows(struct table *t, const json_t *list, const char *progra
 		if (core) {
 			table_cellf(t, "%" PRId64, cli_number(m, "held"));
 			table_cellf(t, "%" PRId64, cli_number(m, "running"));
+			put_cold(t, m);
 		} else {
-			table_cell(t, "");
-			table_cell(t, "");
+			for (int cell = 0; cell < 4; cell++)
+				table_cell(t, "");
 		}
 		table_cellf(t, "%.2f", cli_real(m, "load"));
 		text_put_bytes(&t->scratch, cli_number(m, "rss_bytes"));
@@ -57,8 +73,9 @@ int cli_machine_list(struct cli *cli, const struct arguments *a)
 	} else if (status == CLI_DONE) {
 		struct table t;
 		table_init(
-		    &t, 11,
-		    "HOST|PROGRAM|VERSION|STATE|>TASKS|>RUNNING|>LOAD|>MEMORY|>UP|>HEARD|LISTEN");
+		    &t, 13,
+		    "HOST|PROGRAM|VERSION|STATE|>TASKS|>RUNNING|GROUPS|>COLD|>LOAD|>MEMORY|>UP|>HEARD|"
+		    "LISTEN");
 		process_rows(&t, json_object_get(answer.tree, "machines"), "mr-core");
 		process_rows(&t, json_object_get(answer.tree, "servers"), "mr-server");
 		process_rows(&t, json_object_get(answer.tree, "monitors"), "mr-monitor");

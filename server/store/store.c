@@ -148,7 +148,7 @@ int store_list_read(struct store *s, const char *folder, struct store_list *ret,
 	return rc;
 }
 
-static bool may_check(const struct machine_doc *m, const char *group)
+static bool is_of_group(const struct machine_doc *m, const char *group)
 {
 	if (strcmp(m->program, "mr-core") != 0)
 		return false;
@@ -160,10 +160,10 @@ static bool may_check(const struct machine_doc *m, const char *group)
 	return false;
 }
 
-int store_cores(struct store *s, const char *group, size_t *ret_n, struct err *err)
+int store_cores(struct store *s, const char *group, struct store_cores *ret, struct err *err)
 {
 	struct store_list list;
-	size_t n = 0;
+	struct store_cores c = {0};
 	int rc = store_list_read(s, paths_folder(PATHS_MACHINES), &list, err);
 	if (rc < 0)
 		return rc;
@@ -172,12 +172,15 @@ int store_cores(struct store *s, const char *group, size_t *ret_n, struct err *e
 		/* A document of a newer version that cannot be read is no reason to fail. */
 		if (list.reads[i].rc == 0 && list.reads[i].data &&
 		    machine_doc_parse(list.reads[i].data, list.reads[i].len, &m, NULL) == 0) {
-			n += may_check(&m, group);
+			bool counts = is_of_group(&m, group), leaving = m.draining || m.stopping;
+			c.n += counts;
+			c.leaving += counts && leaving;
+			c.full += counts && !leaving && m.cold >= m.max_tasks;
 			machine_doc_clear(&m);
 		}
 	}
 	store_list_free(&list);
-	*ret_n = n;
+	*ret = c;
 	return 0;
 }
 

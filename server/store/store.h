@@ -134,8 +134,14 @@ int store_revision_get(struct store *s, const char *task, uint32_t revision, str
 
 /* Orders. */
 
-/* Live cores that may take an order of the group ("": any). */
-int store_cores(struct store *s, const char *group, size_t *ret_n, struct err *err) MR_MUST_CHECK;
+/* Live cores of a group ("": all that there are), */
+struct store_cores {
+	size_t n;
+	size_t leaving; /* of them, that drain or end */
+	size_t full;    /* of the others, that have as many cold tasks as they may */
+};
+int store_cores(struct store *s, const char *group, struct store_cores *ret,
+		struct err *err) MR_MUST_CHECK;
 
 struct store_preflight {
 	int type; /* enum preflight_type */

@@ -126,9 +126,9 @@ class Spread:
     def moves(self, since: float) -> collections.Counter:
         """How often each task came to another host since then."""
         moved, last = collections.Counter(), {}
-        for seen in self.history:
+        for seen in self.since(since):
             for task, (host, _) in seen.tasks.items():
-                if host and host != last.get(task, host) and seen.at >= since:
+                if host and host != last.get(task, host):
                     moved[task] += 1
                 if host:
                     last[task] = host

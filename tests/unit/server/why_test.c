@@ -139,6 +139,35 @@ static void nobody(void **state)
 	expect(f, "REGISTERED", "no document yet", "Create");
 }
 
+/* A cold task: its group's cores, and what keeps each from taking it. */
+static void cold(void **state)
+{
+	struct fixture *f = *state;
+	f->in.group = "g1";
+	f->in.instances = 1;
+	f->in.cores = 3;
+	f->first.state = REPORT_RUNNING;
+	f->first.lag_ms = 0;
+	expect(f, "RUNNING", "up to date; 2 other cores of group g1 would take over", NULL);
+	f->in.leaving = 1;
+	expect(f, "RUNNING", "up to date; 1 other core of group g1 would take over", NULL);
+	f->in.leaving = 2;
+	expect(f, "RUNNING", "no standby would take over", "of group g1 on another machine");
+	f->in.first = NULL;
+	f->in.instances = 0;
+	f->in.leaving = 0;
+	expect(f, "ABSENT", "3 cores of group g1 are there, and 3 should take it", "Wait");
+	f->in.leaving = 1;
+	f->in.full = 1;
+	expect(f, "ABSENT", "are there, 1 of them draining or ending, 1 with as many tasks as "
+			    "core.max_tasks allows, and 1 should take it", "Wait");
+	f->in.full = 2;
+	expect(f, "ABSENT", "2 with as many tasks as core.max_tasks allows.", "Raise core.max_tasks");
+	f->in.cores = f->in.leaving = 1;
+	f->in.full = 0;
+	expect(f, "ABSENT", "1 core of group g1 is there, 1 of them draining or ending.", "Undrain");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +175,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(failing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_states, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(cold, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
