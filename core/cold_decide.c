@@ -279,6 +279,10 @@ void cold_decide(struct cold *c, const struct survey_result *r)
 	size_t max = c->cb.max_tasks(c->cb.ctx), held = c->cb.held(c->cb.ctx), ours = 0;
 	struct cold_memory *m, *next;
 	struct spread s = {.room = max > held ? max - held : 0};
+	/* A drain or the end may have come while the look was under way: whatever were taken
+	 * now, nobody would put back. */
+	if (!c->cb.takes(c->cb.ctx))
+		return;
 	s.cores = calloc(r->nmachines + 1, sizeof(*s.cores));
 	s.tasks = calloc(r->ntasks + 1, sizeof(*s.tasks));
 	if (!s.cores || !s.tasks) {

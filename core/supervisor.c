@@ -240,7 +240,8 @@ static enum cold_ours cold_ours(void *ctx, const char *task)
 
 static void cold_take(void *ctx, const char *group, const char *task)
 {
-	add(ctx, task, group);
+	if (takes_cold(ctx))
+		add(ctx, task, group);
 }
 
 static void cold_give(void *ctx, const char *task)

@@ -123,7 +123,8 @@ def round_trip(group: Group, spread: Spread, count: int) -> None:
     assert set(moves.values()) == {1} and len(moves) == len(home), "each once, and no other"
     # Two may give one back at the same moment, and looks are not of one moment.
     assert max(seen.down() for seen in spread.since(began)) <= 3
-    assert len(home & theirs) >= len(home) - 2
+    # Most: a task that had not caught up when its turn came was passed over for another.
+    assert len(home & theirs) >= len(home) * 3 // 4
     rests(spread)
     group.write()
 
@@ -162,9 +163,12 @@ def test_a_crash_a_return_and_a_drain(group, bus, kafka):
 @pytest.mark.full
 @pytest.mark.alone
 @pytest.mark.parametrize("apart", [0.0, 1.0])
-def test_200_tasks_settle(group, apart):
+def test_200_tasks_settle(cluster, sandbox, apart):
     """Three cores started at once, or a second apart: even within 10 s of the last one's start."""
-    g = group(200)
+    source = sandbox.mariadb("10.11", options={"max_connections": "1000"})  # two a task
+    source.create_repl_user()
+    source.sql("CREATE DATABASE many")
+    g = Group(cluster, source, "many", "none", 200)
     for name in ("c1", "c2", "c3"):
         time.sleep(apart)
         began = time.monotonic()
@@ -176,6 +180,9 @@ def test_200_tasks_settle(group, apart):
         assert even < 10 * PATIENCE
         assert sum(spread.moves(0).values()) == 0
         round_trip(g, spread, 200)
+    for each in cluster.daemons:
+        each.end(60)
+    sandbox.discard(source)
 
 
 def test_stopped_tasks_weigh_nothing(group):
@@ -344,6 +351,23 @@ def test_a_restart_of_all(group):
         same = sum(after.tasks[task][0] == before.tasks[task][0] for task in g.tasks)
         print(f"{same} of 12 are where they were")
         assert same >= 8
+
+
+def test_a_core_that_ends_takes_nothing_more(group):
+    """SIGTERM while it looks at what the others put back: it ends, again and again."""
+    g = group(60)
+    g.cores("c1", "c2")
+    for delay in (0.0, 0.05, 0.1, 0.15, 0.2, 0.25):
+        with g.watched() as spread:
+            settled(spread, "c1", "c2")
+            # What c1 puts back is offered for c2 to look at: at that moment it is told to end.
+            g.cluster.daemon("c1").signal(15)
+            time.sleep(delay)
+            assert g.cluster.daemon("c2").end(20) == 0
+            assert g.cluster.daemon("c1").wait(20) == 0
+            spread.until(lambda now: now.counts() == {"": 60}, 20, "nobody has any")
+        for name in ("c1", "c2"):
+            g.cluster.daemon(name).start(wait=False)
 
 
 def test_groups_that_overlap(cluster, group):
