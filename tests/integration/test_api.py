@@ -3,6 +3,7 @@
 import base64
 import concurrent.futures
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -490,6 +491,34 @@ def test_nodes_that_were_deleted_by_hand(api, cluster):
 
 
 # Machines, ids, health.
+
+def test_ids_are_given_once(cluster):
+    """1,000 calls at once over two servers, one of which is killed among them: no id twice."""
+    servers = [cluster.server("s1"), cluster.server("s2")]
+    token = cluster.token
+
+    def ids(number: int, count: int = 50) -> list:
+        server, given = servers[number % 2], []
+        for _ in range(count):
+            try:
+                answer = Api(server.port, token).post("/ids/spread")
+            except (OSError, http.client.HTTPException):
+                server = servers[1]
+                continue
+            if answer.status == 200:
+                given.append(answer.json["id"])
+        return given
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        given = [each for part in pool.map(ids, range(20)) for each in part]
+        assert len(given) == 1000 and len(set(given)) == 1000
+        under_way = [pool.submit(ids, number) for number in range(20)]
+        wait_until(lambda: len(cluster.tree.children(f"{ROOT}/ids/spread")) or
+                   any(each.running() for each in under_way), 20, "calls are under way")
+        time.sleep(0.1)
+        servers[0].kill()
+        later = [each for task in under_way for each in task.result()]
+    assert later and len(set(given + later)) == len(given) + len(later)
+
 
 def test_ids_cluster_machines_and_orders(api, cluster):
     """The smaller parts of the API."""
