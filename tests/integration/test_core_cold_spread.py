@@ -98,6 +98,13 @@ def rests(spread: Spread, seconds: float = 3 * SCAN) -> None:
     assert max(seen.down() for seen in spread.since(began)) == 0
 
 
+def stays_empty(spread: Spread, seconds: float = 3 * SCAN) -> None:
+    """Nobody takes anything for some scans."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    assert all(not any(host for host, _ in seen.tasks.values()) for seen in spread.since(began))
+
+
 def round_trip(group: Group, spread: Spread, count: int) -> None:
     """A crash, a return, a drain, and back; `count` tasks on c1, c2, c3, which share them."""
     cluster = group.cluster
@@ -319,7 +326,9 @@ def test_a_core_that_hangs_and_strange_machines(group):
                                     "tasks": []})
         began = time.monotonic()
         cluster.daemon("c3").kill()
-        settled(spread, "c1", "c2")
+        # Not evenly: what nobody has for too long is for whoever has room and looks first.
+        spread.until(lambda now: now.running() and set(now.counts()) == {"c1", "c2"}, 60,
+                     "all run on c1 and c2")
         print(f"with a ghost among the cores: all RUNNING {time.monotonic() - began:.2f} s later")
         began = time.monotonic()
         time.sleep(15 * PATIENCE)
@@ -368,6 +377,87 @@ def test_a_core_that_ends_takes_nothing_more(group):
             spread.until(lambda now: now.counts() == {"": 60}, 20, "nobody has any")
         for name in ("c1", "c2"):
             g.cluster.daemon(name).start(wait=False)
+
+
+def test_nobody_may_take_it(group):
+    """All drained, then no core at all: `task why` says which, and what to do."""
+    g = group(4)
+    mrctl = g.cluster.mrctl
+    g.cores("c1", "c2")
+    with g.watched() as spread:
+        settled(spread, "c1", "c2")
+        for name in ("c1", "c2"):
+            mrctl("machine", "drain", name, "--wait").ok()
+        spread.until(lambda now: now.counts() == {"": 4}, 20, "nobody has any")
+        stays_empty(spread)
+        shown = mrctl("task", "why", g.tasks[0]).stdout
+        assert "2 cores of group g1 are there, 2 of them draining" in shown, shown
+        assert "Undrain a core of the group" in shown
+        # A drain outlives the process.
+        assert g.cluster.daemon("c1").end() == 0
+        g.cluster.daemon("c1").start()
+        stays_empty(spread)
+        mrctl("machine", "undrain", "c1").ok()
+        settled(spread, "c1")
+        assert g.cluster.daemon("c1").end() == 0
+        assert g.cluster.daemon("c2").end() == 0
+        spread.until(lambda now: now.counts() == {"": 4}, 20, "nobody has any")
+        shown = mrctl("task", "why", g.tasks[0]).stdout
+        assert "none of group g1 is there" in shown, shown
+
+
+@pytest.mark.full
+def test_attacks(group, bus, kafka):
+    """One flaps, one hangs while it claims, one loses its session while it gives back."""
+    pipe = {"type": "kafka", "brokers": kafka.brokers, "delivery": "exactly_once"}
+    g = group(12, pipe)
+    g.cores("c1", "c2", "c3")
+    c1, c2, c3 = (g.cluster.daemon(name) for name in ("c1", "c2", "c3"))
+    with g.watched() as spread:
+        settled(spread, "c1", "c2", "c3")
+        began = time.monotonic()
+        for pause in (0.3, 0.7, 1.2, 2.5):
+            c3.kill()
+            g.write()
+            time.sleep(pause)
+            c3.start(wait=False)
+            time.sleep(pause)
+        settled(spread, "c1", "c2", "c3")
+        for delay in (0.05, 0.1, 0.2):
+            # What c2 puts back is on its way to c1, which stops for longer than its session.
+            c2.signal(15)
+            time.sleep(delay)
+            c1.stop()
+            g.write()
+            c2.wait()
+            time.sleep(2 * SESSION)
+            c1.cont()
+            c2.start(wait=False)
+            # It comes back to too many on the others, which give back: one of them hangs then.
+            spread.until(lambda now: now.of("c2"), 60, "c2 has some again")
+            c3.stop()
+            g.write()
+            time.sleep(2 * SESSION)
+            c3.cont()
+            settled(spread, "c1", "c2", "c3")
+        g.write()
+        print(f"nobody's for {left(spread, began):.2f} s at most")
+        assert left(spread, began) < (SCAN + 5 + 2) * PATIENCE
+    for task in g.tasks:
+        found = bus.collect(f"{task}.{g.database}.{task}", count=g.rows, committed=True)
+        assert [message.key_json["id"] for message in found] == list(range(1, g.rows + 1))
+
+
+def left(spread: Spread, began: float) -> float:
+    """The longest time that one task was nobody's."""
+    most, since = 0.0, {}
+    for seen in spread.since(began):
+        for task, (host, _) in seen.tasks.items():
+            if host:
+                since.pop(task, None)
+            else:
+                most = max(most, seen.at - since.setdefault(task, seen.at))
+    return most
 
 
 def test_groups_that_overlap(cluster, group):
