@@ -402,7 +402,8 @@ static int read_dump(struct source_thread *t, struct err *err)
 						    err);
 			if (rc < 0)
 				note_failure(t, true);
-			else if (step.ends_group || step.kind == STEP_HEARTBEAT)
+			else if (rc != GROUPS_AGAIN && /* looked at only, not passed */
+				 (step.ends_group || step.kind == STEP_HEARTBEAT))
 				t->attempts = t->refusals = 0;
 		}
 		if (rc < 0)
