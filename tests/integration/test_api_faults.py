@@ -1,6 +1,8 @@
 """mr-server when things break: ZooKeeper away, answers lost, ACLs, HTTPS; checks by a real core."""
 
+import concurrent.futures
 import contextlib
+import http.client
 import json
 import socket
 import ssl
@@ -11,7 +13,7 @@ import pytest
 
 from harness.cluster import ROOT, Api, request
 from harness.tasks import task_document, unique
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE, wait_until
 from harness.zk import CREATE2, MULTI, SET, LossyProxy
 from test_api import create, document
 
@@ -47,6 +49,38 @@ def test_zookeeper_away(new_server, new_cluster):
     made = create(api)
     wait_until(lambda: api.get(f"/tasks?q={made}").json["total"] == 1, 10, "the view follows")
     wait_until(lambda: api.get("/machines").json["servers"], 10, "it is announced again")
+
+
+def test_ids_while_all_restarts(new_server, new_cluster):
+    """1,000 ids, asked for by 20 at a time while mr-server and ZooKeeper restart: no id twice."""
+    zookeeper = new_server("zookeeper")
+    cluster = new_cluster(zookeeper)
+    server, token = cluster.server(), cluster.token
+    given, deadline = [], time.monotonic() + 100 * PATIENCE
+
+    def ask(_) -> None:
+        while time.monotonic() < deadline:
+            try:
+                answer = Api(server.port, token).post("/ids/spread")
+            except (OSError, http.client.HTTPException):
+                answer = None
+            if answer is not None and answer.status == 200:
+                given.append(answer.json["id"])
+                return
+            time.sleep(0.1)
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(ask, number) for number in range(1000)]
+        wait_until(lambda: len(given) >= 50, 20, "calls are under way")
+        server.kill()
+        server.start()
+        before = len(given)
+        wait_until(lambda: len(given) > before, 20, "they go on")
+        zookeeper.kill()
+        middle = len(given)
+        zookeeper.start()
+        for each in asked:
+            each.result()
+    assert 50 <= before < middle < 1000 and len(given) == len(set(given)) == 1000
 
 
 def test_a_server_that_starts_before_zookeeper(new_server, new_cluster):
