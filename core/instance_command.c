@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-	KEEP_MS = 3600 * 1000,
+	KEEP_S = 3600, /* after the answer, by ZooKeeper's clock */
 	LOOK_EVERY_S = 600, /* for those that have become old */
 };
 
@@ -90,7 +90,8 @@ static void command_read(void *ctx, const struct zk_reply *r)
 		next_command(i);
 		return;
 	}
-	if (d.state != COMMAND_PENDING && d.created_ms + KEEP_MS < now_ms())
+	if (d.state != COMMAND_PENDING &&
+	    zk_age(i->zk, r->stat->modified) > KEEP_S * USEC_PER_SEC)
 		i->command_op = zk_delete_async(i->zk, path, r->stat->version, answered, i);
 	else if (d.state == COMMAND_PENDING && strcmp(d.type, COMMAND_HANDOVER) == 0)
 		begin_handover(i, &d, path, r->stat->version);

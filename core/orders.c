@@ -14,8 +14,8 @@
 #include <string.h>
 
 enum {
-	TAKEN_FOR_MS = 60 * 1000, /* then whoever took it is dead */
-	KEEP_MS = 24 * 3600 * 1000, /* by two hosts' clocks, which may be hours apart */
+	TAKEN_FOR_S = 60, /* then whoever took it is dead */
+	KEEP_S = 3600,
 	LOOK_EVERY_S = 20,        /* for orders whose core died, and old ones */
 	AT_ONCE = 2,              /* orders under way: the probes need the other threads */
 };
@@ -50,6 +50,7 @@ struct orders {
 
 static void look(struct orders *o);
 
+/* For people: what is old is told by ZooKeeper's clock, for ours may differ from others'. */
 static uint64_t now_ms(void)
 {
 	return (uint64_t)(clock_wall() / USEC_PER_MSEC);
@@ -167,7 +168,6 @@ static void read_order(void *ctx, const struct zk_reply *r)
 	struct orders *o = order->orders;
 	struct preflight_doc d;
 	struct err err = {0};
-	uint64_t now = now_ms();
 	order->op = NULL;
 	if (r->rc < 0 || r->len == 0) {
 		forget(order);
@@ -182,18 +182,19 @@ static void read_order(void *ctx, const struct zk_reply *r)
 	preflight_doc_clear(&order->doc);
 	order->doc = d;
 	order->version = r->stat->version;
-	if (d.created_ms + KEEP_MS < now) {
+	if (zk_age(o->zk, r->stat->created) > KEEP_S * USEC_PER_SEC) {
 		order->op = zk_delete_async(o->zk, order->path, order->version, answered, order);
 		return;
 	}
 	bool free_to_take = d.state == PREFLIGHT_PENDING ||
-			    (d.state == PREFLIGHT_TAKEN && d.taken_ms + TAKEN_FOR_MS < now);
+			    (d.state == PREFLIGHT_TAKEN &&
+			     zk_age(o->zk, r->stat->modified) > TAKEN_FOR_S * USEC_PER_SEC);
 	if (!free_to_take || !o->c.serves(o->c.ctx, d.group)) {
 		forget(order);
 		return;
 	}
 	order->doc.state = PREFLIGHT_TAKEN;
-	order->doc.taken_ms = now;
+	order->doc.taken_ms = now_ms();
 	if (report_set(&order->doc.node, daemon_node(o->c.daemon)) < 0 || !write_doc(order, taken))
 		forget(order);
 }

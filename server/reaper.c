@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define ROUND (USEC_PER_SEC / 2)
+#define SWEEP_EVERY (600 * USEC_PER_SEC)
 
 struct reaper {
 	struct store *store;
@@ -14,6 +15,7 @@ struct reaper {
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	bool stop;
+	usec_t sweep_due;
 	bool told; /* a failure was logged, until one succeeds */
 };
 
@@ -54,6 +56,17 @@ static void reap(struct reaper *r)
 	view_tasks_free(&tasks);
 }
 
+/* What servers that were killed in the middle of a removal left, at the start and then seldom. */
+static void sweep(struct reaper *r)
+{
+	struct err err = {0};
+	if (!connected(r->store) || clock_boot() < r->sweep_due)
+		return;
+	r->sweep_due = clock_boot() + SWEEP_EVERY;
+	if (store_revisions_sweep(r->store, &err) < 0 && connected(r->store))
+		log_err(LOG_LEVEL_WARN, "former revisions of deleted tasks stay for now", &err);
+}
+
 static void *run(void *arg)
 {
 	struct reaper *r = arg;
@@ -61,6 +74,7 @@ static void *run(void *arg)
 	while (!r->stop) {
 		pthread_mutex_unlock(&r->lock);
 		reap(r);
+		sweep(r);
 		pthread_mutex_lock(&r->lock);
 		usec_t at = clock_read_usec(CLOCK_MONOTONIC) + ROUND;
 		struct timespec ts = {at / USEC_PER_SEC, at % USEC_PER_SEC * 1000};

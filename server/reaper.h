@@ -1,5 +1,6 @@
 /*
- * reaper.h - removes deleted tasks once nothing works on them any more.
+ * reaper.h - removes deleted tasks once nothing works on them any more, and what is left of
+ * tasks whose removal was not finished.
  *
  * A thread, because it waits for ZooKeeper. Every mr-server has one; whichever is first
  * does the work (store_task_reap() decides by versions).

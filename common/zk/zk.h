@@ -144,6 +144,12 @@ struct zk_stat {
 	int32_t len;
 };
 
+/*
+ * How long ago that was, a moment of a zk_stat, by the ZooKeeper server's own clock: ours may
+ * be another machine's hour off. 0 until this client has written something.
+ */
+usec_t zk_age(const struct zk *zk, usec_t moment);
+
 struct zk_names {
 	char **v; /* in no order */
 	size_t n;

@@ -188,6 +188,8 @@ static void on_stat(int zrc, const struct Stat *stat, const void *data)
 	struct zk_op *op = (struct zk_op *)data;
 	if (zrc == ZOK)
 		put_stat(op, stat);
+	if (zrc == ZOK && op->type == ZK_OP_SET) /* written a moment ago */
+		atomic_store(&op->zk->server_clock, op->stat.modified - clock_boot());
 	if (zrc == ZNONODE && op->type == ZK_OP_EXISTS)
 		zrc = ZOK;
 	answered(op, zrc);

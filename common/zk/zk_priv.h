@@ -119,6 +119,7 @@ struct zk {
 	int fd;
 
 	_Atomic int64_t act_until; /* CLOCK_BOOTTIME */
+	_Atomic int64_t server_clock; /* less CLOCK_BOOTTIME; 0: not known yet */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;	    /* W: the state changed */

@@ -552,6 +552,13 @@ usec_t zk_may_act_until(const struct zk *zk)
 	return atomic_load(&zk->act_until);
 }
 
+usec_t zk_age(const struct zk *zk, usec_t moment)
+{
+	usec_t clock = atomic_load(&zk->server_clock);
+	usec_t now = clock_boot() + clock;
+	return clock && now > moment ? now - moment : 0;
+}
+
 bool zk_may_act(const struct zk *zk)
 {
 	return clock_boot() < zk_may_act_until(zk);

@@ -141,6 +141,37 @@ int server_identify(struct source *s, struct server_info *ret, struct err *err)
 	return 0;
 }
 
+enum { CLOCK_TRIES = 3 };
+
+int server_clock(struct source *s, usec_t *ret, struct err *err)
+{
+	usec_t best = INT64_MAX, clock = 0;
+	/* The answer is of some moment in between: what is slow is asked again. */
+	for (int i = 0; i < CLOCK_TRIES && best > 50 * USEC_PER_MSEC; i++) {
+		struct query q;
+		usec_t began = clock_boot();
+		/* Without a time zone, which has two such moments when summer ends. */
+		int rc = query_open(s, &q, err, "SELECT @@timestamp");
+		if (rc)
+			return rc;
+		rc = query_next(&q, err);
+		const char *text = rc > 0 ? query_text(&q, 0) : NULL;
+		usec_t took = clock_boot() - began;
+		if (text && took < best) {
+			best = took;
+			clock = (usec_t)(strtod(text, NULL) * (double)USEC_PER_SEC) - began - took / 2;
+		}
+		query_end(&q);
+		if (rc < 0)
+			return rc;
+	}
+	if (best == INT64_MAX)
+		return err_set(err, -EPROTO, ERR_SOURCE_QUERY, "%s does not tell its time",
+			       source_name(s));
+	*ret = clock;
+	return 0;
+}
+
 const char *server_sql_status(const struct server_info *info)
 {
 	return info->flavor == FLAVOR_MYSQL && info->version >= 80200 ? "SHOW BINARY LOG STATUS"

@@ -41,6 +41,12 @@ struct server_info {
 int server_identify(struct source *s, struct server_info *ret, struct err *err) MR_MUST_CHECK;
 
 /*
+ * The server's wall clock less our CLOCK_BOOTTIME: clock_boot() plus it is the time there, by
+ * which its events are stamped, whatever our own wall clock says.
+ */
+int server_clock(struct source *s, usec_t *ret, struct err *err) MR_MUST_CHECK;
+
+/*
  * Whether rows can be replicated: log_bin on, binlog_format ROW (ERR_SOURCE_SETTING with
  * the statement that mends it) and the grants (ERR_SOURCE_GRANT with the GRANT).
  * need_catalog: also that the user may read table definitions, which needs SELECT (on

@@ -17,7 +17,7 @@ const char *capture_state_name(enum capture_state state)
 /* Age of what the source has and the pipe has not, by the source's clock. */
 static usec_t lag_of(const struct capture *c, uint64_t delivered, usec_t commit_time)
 {
-	usec_t now = clock_wall();
+	usec_t now = source_time(&c->source);
 	uint64_t read = atomic_load(&c->source.groups);
 	usec_t event = atomic_load(&c->source.last_event);
 	usec_t heartbeat = atomic_load(&c->source.last_heartbeat);

@@ -192,7 +192,7 @@ static int end(struct source_thread *t, const struct step *step, bool happened, 
 	if (rc < 0)
 		return rc;
 	atomic_fetch_add_explicit(&t->stats->groups, 1, memory_order_relaxed);
-	atomic_store_explicit(&t->stats->read_lag, when ? clock_wall() - when : 0,
+	atomic_store_explicit(&t->stats->read_lag, when ? source_time(t->stats) - when : 0,
 			      memory_order_relaxed);
 	return 0;
 }

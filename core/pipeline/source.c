@@ -268,12 +268,23 @@ static int check_history(struct source_thread *t, struct err *err)
 	return rc;
 }
 
+static int note_clock(struct source_thread *t, struct err *err)
+{
+	usec_t clock;
+	int rc = server_clock(t->dump, &clock, err);
+	if (rc == 0)
+		atomic_store_explicit(&t->stats->clock, clock, memory_order_relaxed);
+	return rc;
+}
+
 /* Connects to the current host and opens a dump behind what is in the queue. */
 static int open_dump(struct source_thread *t, struct err *err)
 {
 	int rc = open_source(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
 	if (rc == 0)
 		rc = server_identify(t->dump, &t->server, err);
+	if (rc == 0)
+		rc = note_clock(t, err);
 	t->globals_known = false;
 	if (rc == 0 && t->server.flavor != t->read.flavor)
 		rc = err_set(err, -EINVAL, ERR_SOURCE_DIVERGED,
@@ -331,6 +342,8 @@ static int reopen_dump(struct source_thread *t, bool again, struct err *err)
 	struct server_info now;
 	if (rc == 0)
 		rc = server_identify(t->dump, &now, err);
+	if (rc == 0)
+		rc = note_clock(t, err);
 	if (rc == 0 && strcmp(now.identity, t->server.identity) != 0)
 		rc = err_set(err, -EPROTO, ERR_SOURCE_LOST,
 			     "another server answers at %s than a moment ago", source_name(t->dump));

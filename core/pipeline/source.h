@@ -55,6 +55,7 @@ struct source_stats {
 	_Atomic int64_t last_event;     /* wall clock */
 	_Atomic int64_t last_heartbeat; /* wall clock */
 	_Atomic int64_t first_event;    /* boot clock: the first row change met */
+	_Atomic int64_t clock;          /* the source's, less CLOCK_BOOTTIME; once connected */
 	_Atomic int64_t read_lag;       /* of the last group, when it was read */
 	_Atomic uint64_t groups;        /* marks put in the queue */
 	atomic_bool connected;
@@ -68,6 +69,12 @@ struct source_stats {
  * there. An address that is wrong shows itself sooner.
  */
 enum { BROKEN_AT_FIRST_MAX = 3 };
+
+/* What the source's clock says: the age of its events is told by it. */
+static inline usec_t source_time(const struct source_stats *stats)
+{
+	return clock_boot() + atomic_load_explicit(&stats->clock, memory_order_relaxed);
+}
 
 /* The source is away: noted, and logged when that is news. True: it is. */
 bool source_away(struct source_stats *stats, const char *what, const struct err *why);

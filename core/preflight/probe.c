@@ -147,7 +147,10 @@ static int find_hours(struct job *j, const struct task *task, const struct repor
 	if (rc > 0)
 		rc = inspect_retention(j->s, &j->keep, err);
 	double age = -1, size = -1;
-	usec_t now = clock_wall();
+	usec_t now = 0;
+	if (rc == 0)
+		rc = server_clock(j->s, &now, err);
+	now += clock_boot();
 	if (rc == 0 && j->keep.expire)
 		rc = left_by_age(j, file, now, &age, err);
 	if (rc == 0 && j->keep.bytes)

@@ -125,6 +125,12 @@ int store_next_revision(struct store *s, const struct store_task *t, uint64_t *r
 int store_task_reap(struct store *s, const char *name, bool force, bool *ret_gone,
 		    struct err *err) MR_MUST_CHECK;
 
+/*
+ * Removes the former revisions of tasks that are gone: what a server that was killed behind
+ * the removal of a task left. Other servers may do the same.
+ */
+int store_revisions_sweep(struct store *s, struct err *err) MR_MUST_CHECK;
+
 /* Numbers of former revisions, rising; from malloc. None is no failure. */
 int store_revisions_list(struct store *s, const char *task, struct zk_read **ret, size_t *ret_n,
 			 uint32_t **ret_numbers, struct err *err) MR_MUST_CHECK;

@@ -204,6 +204,51 @@ static int reap_once(struct store *s, const struct store_task *t, bool force, bo
 	return rc;
 }
 
+/* No name, and no node in any group: one whose name was deleted by hand is not gone. */
+static int is_gone(struct store *s, const char *name, const struct zk_names *groups, bool *ret,
+		   struct err *err)
+{
+	struct store_task t;
+	char path[PATHS_SIZE];
+	int rc = store_task_read(s, name, &t, err);
+	if (rc < 0)
+		return rc;
+	bool there = t.named || t.exists;
+	store_task_clear(&t);
+	for (size_t i = 0; rc == 0 && !there && i < groups->n; i++) {
+		rc = paths_task(groups->v[i], name, path, err);
+		if (rc == 0)
+			rc = zk_exists(s->zk, path, s->timeout, &there, NULL, err);
+	}
+	*ret = !there;
+	return rc;
+}
+
+int store_revisions_sweep(struct store *s, struct err *err)
+{
+	struct zk_names names = {0}, groups = {0};
+	int rc = zk_children(s->zk, paths_folder(PATHS_REVISIONS), s->timeout, &names, NULL, err);
+	if (rc == 0)
+		rc = zk_children(s->zk, paths_folder(PATHS_TASK_GROUPS), s->timeout, &groups, NULL,
+				 err);
+	if (rc == -ENOENT)
+		rc = 0;
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		struct removal r = {0};
+		bool gone = false;
+		rc = is_gone(s, names.v[i], &groups, &gone, err);
+		if (rc == 0 && gone)
+			rc = paths_child(PATHS_NAMES, names.v[i], r.name_path, err);
+		if (rc == 0 && gone)
+			rc = paths_child(PATHS_REVISIONS, names.v[i], r.revisions, err);
+		if (rc == 0 && gone)
+			rc = delete_revisions(s, &r, err);
+	}
+	zk_names_free(&names);
+	zk_names_free(&groups);
+	return rc;
+}
+
 int store_task_reap(struct store *s, const char *name, bool force, bool *ret_gone, struct err *err)
 {
 	for (int attempt = 0; attempt < STORE_TRIES; attempt++) {

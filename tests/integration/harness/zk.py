@@ -13,7 +13,7 @@ import time
 from .core import SANITIZER_REPORT, binary
 from .waiting import PATIENCE, wait_until
 
-CREATE2, MULTI, SET = 15, 14, 5
+CREATE, DELETE, SET, MULTI, CREATE2 = 1, 2, 5, 14, 15
 XID_SPECIAL = (-2, -4, -8)  # ping, auth, watches
 
 
@@ -201,6 +201,67 @@ class LossyProxy:
         while frame := _frame(upstream):
             if not first and struct.unpack(">i", frame[4:8])[0] in doomed:
                 self.lost += 1
+                break
+            first = False
+            try:
+                client.sendall(frame)
+            except OSError:
+                break
+        _shut(client)
+        _shut(upstream)
+
+
+class KillingProxy(LossyProxy):
+    """Counts what is written through it, but for what matches `but`, and calls `kill` once
+    ZooKeeper has done the nth write after arm(n), before its answer arrives; arm(0): before
+    the first is sent."""
+
+    def __init__(self, server, but: bytes):
+        self.written = []  # the kinds, since it was armed
+        self.fired = False
+        self._but, self._kill, self._at = but, None, None
+        self._guard = threading.Lock()
+        super().__init__(server)
+
+    def arm(self, at: int | None, kill=None) -> None:
+        """Kill there; None: only count."""
+        with self._guard:
+            self.written, self.fired, self._at, self._kill = [], False, at, kill
+
+    def _shoot(self):
+        self.fired, self._at = True, None
+        self._kill()
+
+    def _up(self, client, upstream, doomed):
+        first = True
+        while frame := _frame(client):
+            with self._guard:
+                if not first and self._is_write(frame):
+                    if self._at == 0:
+                        self._shoot()
+                        break
+                    self.written.append(struct.unpack(">i", frame[8:12])[0])
+                    if len(self.written) == self._at:
+                        doomed.add(struct.unpack(">i", frame[4:8])[0])
+            first = False
+            try:
+                upstream.sendall(frame)
+            except OSError:
+                break
+        _shut(upstream)
+
+    def _is_write(self, frame: bytes) -> bool:
+        xid, op = struct.unpack(">ii", frame[4:12])
+        return (xid not in XID_SPECIAL and op in (CREATE, DELETE, SET, MULTI, CREATE2)
+                and self._but not in frame)
+
+    def _down(self, client, upstream, doomed):
+        first = True
+        while frame := _frame(upstream):
+            if not first and struct.unpack(">i", frame[4:8])[0] in doomed:
+                with self._guard:
+                    if self._at is not None:
+                        self._shoot()
                 break
             first = False
             try:
