@@ -17,6 +17,7 @@ RULES = {f"rule.{name}": keys for name, keys in {
     "no_running": {"for": "500ms"}, "failed": {"resolve_after": "500ms"},
     "lag": {"threshold": "2s", "for": "500ms"}, "stuck": {"enabled": "no"},
     "no_standby": {"for": "500ms"}, "binlog_hours_left": {"for": "500ms"},
+    "dead_letters": {"resolve_after": "500ms"},
     "machine_gone": {"for": "500ms"}, "zookeeper": {"for": "1s"}}.items()}
 
 
