@@ -24,6 +24,7 @@ enum {
 	SLICE_MS = 500,     /* of waiting, between two looks at whether to stop */
 	COMMIT_SLICE_MS = 5000, /* likewise: only who will not wait, or has no place, ends it */
 	NAP_MS = 50,        /* see again() */
+	SETTLE_MS = 200,    /* see settle() */
 	COMMIT_S = 40,      /* by then the brokers have ended it: 30 s, looked at every 10 s */
 	ABORT_MS = 2000,    /* a courtesy: a successor's fencing aborts as well */
 	HASTEN_MS = 20,
@@ -78,6 +79,19 @@ static int again(struct kafka *k, const struct pipe_takeover *t, struct err *err
 {
 	usleep(NAP_MS * 1000);
 	return kafka_wait(k, t, err);
+}
+
+/*
+ * After a commit that had to be called again: when the brokers' answer came in the same moment as
+ * the second call, it was taken for that of the call's first step, and each step's for the next
+ * one's. The commit is right, but the library's own thread still carries its last step out, and
+ * the begin of the next transaction would take the answer for its own and be over too early:
+ * what is then handed over is refused. Left alone, the answer is dropped.
+ */
+static void settle(bool resumed)
+{
+	if (resumed)
+		usleep(SETTLE_MS * 1000);
 }
 
 /* ---------------------------------------------------------------- taking over */
@@ -234,9 +248,10 @@ int kafka_commit(struct pipe *p, const struct pipe_takeover *t, const void *posi
 	if (rc == 0)
 		rc = write_position(k, t->owner, position, len, err);
 	usec_t end = clock_boot() + COMMIT_S * USEC_PER_SEC;
-	while (rc == 0) {
+	for (bool resumed = false; rc == 0; resumed = true) {
 		rd_kafka_error_t *error = rd_kafka_commit_transaction(k->rk, COMMIT_SLICE_MS);
 		if (!error) {
+			settle(resumed);
 			k->in_transaction = false;
 			untouch(k);
 			return 0;

@@ -7,6 +7,12 @@
 #include "core/pipe/transaction.h"
 #include "tests/unit/pipe/kafka_mock.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <threads.h>
+#include <unistd.h>
+
 enum { INIT_PRODUCER_ID = 22, ADD_PARTITIONS = 24, END_TXN = 26 };
 
 static const char positions[] = "__mr_positions.c.task";
@@ -245,6 +251,73 @@ static void test_many_partitions_are_covered(void **state)
 	side_close(m, &s);
 }
 
+/*
+ * A busy machine: the library's own thread is late by LATE_MS each time that it answers a
+ * transactional call. The lock that it takes for that is the one under which the call waits. (The
+ * library uses libc's threads.h; one that did not would go undelayed.)
+ */
+enum { LATE_MS = 80 };
+
+static thread_local bool calling;
+static _Atomic(mtx_t *) answers;
+
+__attribute__((visibility("default"))) int mtx_lock(mtx_t *lock)
+{
+	char name[16] = "";
+	if (lock == atomic_load(&answers) && !calling) {
+		pthread_getname_np(pthread_self(), name, sizeof(name));
+		if (strcmp(name, "rdk:main") == 0)
+			usleep(LATE_MS * 1000);
+	}
+	return pthread_mutex_lock((pthread_mutex_t *)lock);
+}
+
+__attribute__((visibility("default"))) int cnd_timedwait(cnd_t *restrict cond,
+							 mtx_t *restrict lock,
+							 const struct timespec *restrict at)
+{
+	int (*real)(cnd_t *, mtx_t *, const struct timespec *) =
+		(int (*)(cnd_t *, mtx_t *, const struct timespec *))(uintptr_t)dlsym(
+			RTLD_NEXT, "cnd_timedwait");
+	mtx_t *none = NULL;
+	if (calling) /* its first wait is for the library's thread */
+		atomic_compare_exchange_strong(&answers, &none, lock);
+	return real(cond, lock, at);
+}
+
+rd_kafka_error_t *__real_rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms);
+
+/* A tenth of the time until the commit is called again. */
+rd_kafka_error_t *__wrap_rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms);
+rd_kafka_error_t *__wrap_rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms)
+{
+	return __real_rd_kafka_commit_transaction(rk, timeout_ms / 10);
+}
+
+/* The brokers' answer comes when the commit is called again: between that call and the last. */
+static void test_an_answer_that_meets_the_call_again(void **state)
+{
+	struct mock *m = *state;
+	struct side s;
+	side_open(m, &s, "u 0");
+	assert_int_equal(take_over(m, &s), 0);
+	put(m, "row");
+	calling = true;
+	assert_int_equal(commit(m, &s, "finds the lock"), 0);
+	/* Sent LATE_MS behind the call, which waits for 500 ms and is made again 50 ms later. */
+	for (int early = 0; early < LATE_MS; early += 10) {
+		put(m, "another");
+		rd_kafka_mock_broker_push_request_error_rtts(m->cluster, 1, END_TXN, 1,
+							     RD_KAFKA_RESP_ERR_NO_ERROR,
+							     550 - LATE_MS - early);
+		assert_int_equal(commit(m, &s, "behind it"), 0);
+	}
+	put(m, "the last");
+	calling = false;
+	atomic_store(&answers, NULL);
+	side_close(m, &s);
+}
+
 static bool at_once(void *ctx)
 {
 	(*(unsigned *)ctx)++;
@@ -277,6 +350,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_partition_that_is_refused, up, mock_down),
 		cmocka_unit_test_setup_teardown(test_what_is_covered_must_be_there, up, mock_down),
 		cmocka_unit_test_setup_teardown(test_many_partitions_are_covered, up, mock_down),
+		cmocka_unit_test_setup_teardown(test_an_answer_that_meets_the_call_again, up,
+						mock_down),
 		cmocka_unit_test_setup_teardown(test_a_stop_ends_the_wait, up, mock_down),
 	};
 	return cmocka_run_group_tests_name("kafka transactions", tests, NULL, NULL);
