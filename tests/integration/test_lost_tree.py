@@ -68,9 +68,13 @@ def delete_tree(cluster) -> None:
 
 
 def put_back(cluster, kept, *, without) -> None:
-    """What people and daemons wrote, but for what belongs to living processes."""
+    """What people and daemons wrote, but for what belongs to living processes.
+
+    What orders a task to run comes last: a core that sees the order before the position that is
+    still to come says position_conflict, and rightly.
+    """
     left_out = ("/instances/", "/machines/", "/servers/", *without)
-    for path in sorted(kept):
+    for path in sorted(kept, key=lambda path: (path.endswith("/control"), path)):
         if not any(part in path for part in left_out) and cluster.tree.get(path) is None:
             cluster.tree.create(path, kept[path])
 
