@@ -11,7 +11,7 @@
  * On a host whose clock is wrong the kernel and its programs agree about the time. Here they do
  * not, so that every wait until a time of the wall clock is translated: an hour behind it would
  * otherwise end before it began, and an hour ahead last an hour. librdkafka waits like that for
- * its own threads, and ends the process when such a wait is cut off (see kafka_transaction.c).
+ * its own threads, and may end the process when such a wait is cut off (see kafka_transaction.c).
  * A wait that has begun keeps its end when the clock jumps: there a real host may wait longer.
  */
 #include <dlfcn.h>
