@@ -30,8 +30,8 @@ struct envelope_sink {
 	/*
 	 * The message is complete: key_len + headers_len + value_len is the buffer's len.
 	 * flags: RECORD_TOMBSTONE (value_len is 0: a null value), RECORD_NO_KEY (key_len is
-	 * 0: a null key; a tombstone may have it too), RECORD_ROW_END. 0 or -errno (why()
-	 * says).
+	 * 0: a null key; a tombstone may have it too), RECORD_ROW_END, RECORD_APART. 0 or
+	 * -errno (why() says).
 	 */
 	int (*end)(struct envelope_sink *s, uint32_t key_len, uint32_t headers_len,
 		   uint32_t value_len, uint8_t flags);

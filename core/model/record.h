@@ -6,7 +6,8 @@
  * the oldest is acknowledged. So one bound in bytes covers queued and in flight.
  *
  * Only decided rows are here: a group is handed over after its terminator is known.
- * Order: GROUP MESSAGE… [SERVER] [XA] MARK. A group without messages has no GROUP.
+ * Order: GROUP MESSAGE… [SERVER] [XA] MARK. A group without messages has no GROUP; a message
+ * that is APART may stand anywhere.
  */
 #ifndef MR_MODEL_RECORD_H
 #define MR_MODEL_RECORD_H
@@ -27,6 +28,7 @@ enum {
 	RECORD_NO_KEY = 4,    /* the key is null */
 	RECORD_OUTSIDE = 8,   /* key and value lie on the heap at `outside` (too large) */
 	RECORD_DEAD_LETTER = 16, /* stands for a message that the pipe would not take */
+	RECORD_APART = 32,       /* of no group: no position tells whether it was delivered */
 };
 
 struct record {

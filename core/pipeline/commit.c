@@ -111,6 +111,9 @@ static void note(struct commit *c, const struct record *r)
 		if (c->messages++ == 0)
 			c->opened = c->now;
 		c->bytes += n;
+		/* Behind a heartbeat is where it was in front: an idle source sends nothing else. */
+		if (r->flags & RECORD_APART)
+			break;
 		c->group_bytes += n;
 		c->place = r->flags & RECORD_ROW_END ? BEHIND_ROW : INSIDE;
 		break;

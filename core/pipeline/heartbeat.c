@@ -78,7 +78,8 @@ int heartbeat_send(struct heartbeat *h, const struct task *task, struct queue *q
 	size_t key = b->len;
 	put_value(b, h, task, read);
 	/* No end of a row: the ledger waits for it, and counts nothing. */
-	if (b->failed || sink->end(sink, (uint32_t)key, 0, (uint32_t)(b->len - key), 0) < 0)
+	if (b->failed ||
+	    sink->end(sink, (uint32_t)key, 0, (uint32_t)(b->len - key), RECORD_APART) < 0)
 		return sink->why(sink, err);
 	queue_publish(queue);
 	return 0;

@@ -139,6 +139,23 @@ def fails_with(result, code):
 
 
 @ONE_SOURCE
+def test_heartbeats_hold_nothing_back(source, database, core, kafka, bus):
+    """Behind the last row of a source that falls silent: row and heartbeats are seen at once."""
+    table = make_table(source, database)
+    task = exactly(source, table, kafka, pipe={
+        "topics": {"heartbeat": "{task}.beat", "heartbeat_interval": "1s"}})
+    topic = f"{task['name']}.{table}"
+    running = core.start(task)
+    bus.collect(f"{task['name']}.beat", count=3, timeout=10)
+    insert(source, table, range(1, 4))
+    assert arrived(bus, topic, count=3, timeout=10) == [1, 2, 3]
+    bus.collect(f"{task['name']}.beat", count=6, timeout=10)
+    running.terminate().ok()
+    core.run(task).ok()
+    assert arrived(bus, topic, count=3) == [1, 2, 3]
+
+
+@ONE_SOURCE
 def test_a_topic_that_lost_its_end(source, database, core, kafka, bus):
     """Deleted between two runs: the task stops and does not go on as if nothing were missing."""
     table = make_table(source, database)
