@@ -198,6 +198,7 @@ static int run_threads(struct capture *c, struct deliver *d, struct source_threa
 	if (rc == 0 && source->rc < 0) {
 		rc = source->rc;
 		*err = source->err;
+		c->rebuild = source->anew;
 		if (err->kind && err->kind->class == ERR_CLASS_DATA)
 			capture_note_failure(c, &source->failure);
 	}
@@ -234,6 +235,7 @@ static int run_episode(struct capture *c, struct err *err)
 		.leases = c->o.leases,
 		.oversize = &c->oversize,
 		.fail_fast = c->o.fail_fast,
+		.once = c->transactional,
 	};
 	struct deliver d = {
 		.owner = c,

@@ -22,7 +22,7 @@ struct capture {
 	usec_t start_time;    /* what `start` by time means; 0: no such start */
 	size_t batch_bytes; /* what the broker was found to take; 0: the default */
 	unsigned rebuilds;  /* in a row */
-	bool rebuild;       /* the episode ended with a producer that could not go on */
+	bool rebuild;       /* the episode ended with a producer or a queue that cannot go on */
 	bool again;         /* or with a message that is known now: see oversize.h */
 	struct oversize_list oversize;
 

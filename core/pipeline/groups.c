@@ -319,17 +319,20 @@ int groups_step(struct source_thread *t, const struct step *step, struct err *er
 	return 0;
 }
 
-void groups_break(struct source_thread *t)
+bool groups_break(struct source_thread *t)
 {
 	const struct group g = {.gtid = t->publish.gtid, .start = t->publish.start};
 	bool other = t->read.partial.set && !is_partial_group(&t->read.partial, &g);
+	bool loose = publish_has_loose(&t->publish);
 	struct partial partial;
+	bool some = publish_break(&t->publish, &partial);
 	/* One of another server that came in front of the group we await is read anew. */
-	if (publish_break(&t->publish, &partial) && !other)
+	if (some && !other)
 		t->read.partial = partial;
 	t->mode = GROUP_HOLD;
 	t->reread = false;
 	xa_forget(t);
 	hold_clear(&t->hold);
 	verdict_clear(&t->verdict);
+	return !loose && !(some && other);
 }

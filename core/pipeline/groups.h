@@ -20,8 +20,11 @@ enum {
 
 /* Processes one step. What is to be done next, or -errno. */
 int groups_step(struct source_thread *t, const struct step *step, struct err *err) MR_MUST_CHECK;
-/* The connection is gone: what is known of the group at hand is worth nothing, except
- * how much of it is in the queue, which the next reading passes over. */
-void groups_break(struct source_thread *t);
+/*
+ * The connection is gone: what is known of the group at hand is worth nothing, except
+ * how much of it is in the queue, which the next reading passes over. False: that it cannot,
+ * and the same queue would have some of it twice.
+ */
+bool groups_break(struct source_thread *t);
 
 #endif

@@ -329,6 +329,11 @@ int publish_end(struct publish *p, const struct record_mark *mark, const struct 
 	return rc;
 }
 
+bool publish_has_loose(const struct publish *p)
+{
+	return p->open && p->queue->messages > p->queue->done_messages;
+}
+
 bool publish_break(struct publish *p, struct partial *ret)
 {
 	bool some = p->open && p->queue->done_row > p->skip_rows;

@@ -96,6 +96,11 @@ int publish_side(struct publish *p, const struct publish_message *m,
 int publish_end(struct publish *p, const struct record_mark *mark, const struct record_xa *xa,
 		struct err *err) MR_MUST_CHECK;
 /*
+ * Whether the queue has messages of the open group behind its last whole row: half a row's, or
+ * what stands in front of one.
+ */
+bool publish_has_loose(const struct publish *p);
+/*
  * The group is broken off: how far it is in the queue, into *ret; false when none of it is
  * beyond what was there before.
  */

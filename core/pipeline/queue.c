@@ -156,11 +156,12 @@ static void put_message(struct queue *q, uint32_t topic, uint32_t key_len, uint3
 		q->expect /= 2;
 	}
 	q->record = NULL;
+	q->messages++;
 	if (flags & RECORD_ROW_END) {
 		q->done_row = q->begun.row;
 		q->done_crc = q->begun.crc;
+		q->done_messages = q->messages;
 	}
-	q->messages++;
 	q->bytes += key_len + value_len;
 }
 
@@ -202,6 +203,7 @@ void queue_begin_group(struct queue *q, bool suspicious)
 {
 	q->suspicious = suspicious;
 	q->done_row = 0;
+	q->done_messages = q->messages;
 	q->begun.row = 0;
 	q->begun.part = 0;
 }

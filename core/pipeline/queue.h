@@ -70,6 +70,7 @@ struct queue {
 	/* The newest row that is in the ring whole; the publisher resets it for a group. */
 	uint64_t done_row;
 	uint32_t done_crc;
+	uint64_t done_messages; /* `messages`, behind it or where the group began */
 
 	size_t expect;         /* what recent messages needed */
 	size_t outside_bytes;  /* not known to be released */

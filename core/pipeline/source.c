@@ -442,7 +442,7 @@ static int work(struct source_thread *t)
 		int rc = open_dump(t, &t->err);
 		if (rc == 0 && !t->reached)
 			rc = read_dump(t, &t->err);
-		groups_break(t);
+		bool resumable = groups_break(t);
 		close_source(t->stop, &t->stop->active, &t->dump);
 		/* Definitions come from the server whose rows are read. */
 		if (t->catalog)
@@ -454,6 +454,13 @@ static int work(struct source_thread *t)
 		}
 		if (!hosts_try_again(t, &t->err))
 			return rc;
+		/* Nothing of it is committed: the transaction ends inside of the group. */
+		if (!resumable && t->once) {
+			if (t->err.kind->class != ERR_CLASS_RETRY)
+				t->err.kind = ERR_SOURCE_LOST;
+			t->anew = true;
+			return rc;
+		}
 		if (!hosts_back_off(t)) {
 			err_clear(&t->err);
 			return 0;

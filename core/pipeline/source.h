@@ -89,6 +89,7 @@ struct source_thread {
 	struct source_stats *stats;
 	const struct until *until;
 	bool fail_fast;
+	bool once;            /* delivery exactly_once */
 	const struct oversize_list *oversize; /* messages that the pipe refused before */
 	const struct dump_leases *leases; /* NULL: none */
 	usec_t start_time;    /* of a start by time that is not reached yet */
@@ -97,6 +98,7 @@ struct source_thread {
 	atomic_bool done;     /* the thread has put its last record */
 	int rc;               /* valid once done: 0, or why it ended */
 	struct err err;
+	bool anew; /* it ended because what it has put can only be given up as a whole */
 	struct capture_failure failure; /* the transaction that `err` is about */
 
 	/* The thread's own. */

@@ -157,6 +157,44 @@ def test_the_same_number_and_other_rows(pair, lines, core, kafka, bus):
     assert got == list(range(partial_rows(core)))
 
 
+@pytest.mark.parametrize("pair", ("mysql-9.7",), indirect=True)
+def test_another_large_one_in_front_of_it(pair, lines, core, kafka, bus):
+    """The replica committed another large transaction first, and breaks off in its middle."""
+    primary, replica = pair
+    task = task_of(lines, here_gtid(primary), **small(kafka))
+    replication.wait_for_rows(replica, "d.t", 0)
+    replication.stop(replica)
+    primary.sql(large("a"))
+    gtid = newest_gtid(primary)
+    uuid, number = gtid.rsplit(":", 1)
+    other = range(100000, 100000 + COUNT)
+    replica.sql(as_of(replica, f"{uuid}:{int(number) + 1}") + "BEGIN;" + "".join(
+        values(first, "b") for first in other[::1000]) + "COMMIT;" +
+        as_of(replica, gtid) + large("a"))
+    met = []
+
+    def once(event, dump):
+        if event_type(event) in ROWS and dump == 1:  # the first one looks for its end
+            met.append(dump)
+            if len(met) == 60:
+                raise Cut(100)
+        return event
+    lines[0].on_event = stopping(60, Cut(100))
+    lines[1].on_event = once
+    lines[1].refuse = True
+    running = core.start(task)
+    wait_until(lambda: partial_rows(core) > 0, 30, "a position inside the transaction")
+    lines[0].refuse = True
+    lines[0].drop()
+    lines[1].refuse = False
+    got = [message.key_json["id"] for message in
+           bus.collect(f"{task['name']}.d.t", count=2 * COUNT, timeout=60)]
+    assert len(met) >= 60, "it broke off"
+    assert [number for number in got if number < COUNT] == list(range(COUNT))
+    assert [number for number in got if number >= COUNT] == list(other)
+    running.terminate().ok()
+
+
 # ------------------------------------------------------- prepared XA transactions
 
 def prepare(server, name: str, *rows: str) -> None:
