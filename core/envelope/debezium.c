@@ -238,10 +238,16 @@ static bool is_skipped(const struct envelope_options *o, enum row_op op)
 	       (op == ROW_DELETE && o->skip_delete);
 }
 
-static int begin_transaction(struct envelope *e, struct envelope_sink *sink, struct err *err)
+static void note_time(struct envelope *e)
 {
 	struct debezium *d = e->own;
 	d->time = e->event->commit_time ? e->event->commit_time : e->event->source_time;
+}
+
+static int begin_transaction(struct envelope *e, struct envelope_sink *sink, struct err *err)
+{
+	struct debezium *d = e->own;
+	note_time(e);
 	return d->begun || !e->group ? 0 : debezium_transaction_begin(e, sink, err);
 }
 
@@ -384,9 +390,16 @@ static int begin_group(struct envelope *e, struct err *err)
 	struct debezium *d = e->own;
 	d->group++;
 	d->order = 0;
-	d->begun = false;
+	d->begun = d->passed = false;
 	d->changed = NULL;
 	return 0;
+}
+
+static void pass(struct envelope *e)
+{
+	struct debezium *d = e->own;
+	d->passed = true;
+	note_time(e);
 }
 
 /*
@@ -426,6 +439,7 @@ const struct dialect dialect_debezium = {
     .event_begin = begin_event,
     .row = put_row,
     .truncate = put_truncate,
+    .pass = pass,
     .group_begin = begin_group,
     .group_end = debezium_transaction_end,
 };

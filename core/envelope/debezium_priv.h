@@ -44,6 +44,7 @@ struct debezium {
 	uint64_t group; /* groups begun so far */
 	uint64_t order; /* messages of the group */
 	bool begun;     /* BEGIN is written */
+	bool passed;    /* or was before a restart: the group's rows so far are delivered */
 	struct debezium_collection *changed; /* by the group, the newest first */
 	struct debezium_collection *collections;
 	usec_t time;    /* of the group's newest event */

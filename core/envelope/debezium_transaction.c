@@ -164,7 +164,8 @@ int debezium_transaction_begin(struct envelope *e, struct envelope_sink *sink, s
 int debezium_transaction_end(struct envelope *e, struct envelope_sink *sink, struct err *err)
 {
 	struct debezium *d = e->own;
-	if (!d->begun)
+	/* Where nothing is left of the group behind what was passed, END still is. */
+	if (!d->begun && !d->passed)
 		return 0;
 	return put_boundary(e, true, sink, err);
 }

@@ -109,6 +109,27 @@ static void test_maxwell_broken_group(void **state)
 	close_fixture(&f);
 }
 
+/* All rows of it were delivered before a restart, but its END was not. */
+static void test_debezium_end_behind_what_was_delivered(void **state)
+{
+	(void)state;
+	const struct envelope_options o = {
+	    .name = "p", .format = ENVELOPE_DEBEZIUM, .transactions = true};
+	struct fixture f;
+	open_fixture(&f, &o);
+	f.group.gtid_text = "0-1-2";
+	f.sink.sink.begin_transaction = f.sink.sink.begin;
+	begin_group(&f);
+	assert_int_equal(envelope_group_end(f.e, &f.sink.sink, &f.err), 0);
+	assert_int_equal(f.sink.n, 0);
+	begin_group(&f);
+	envelope_pass(f.e);
+	assert_int_equal(envelope_group_end(f.e, &f.sink.sink, &f.err), 0);
+	assert_int_equal(f.sink.n, 1);
+	assert_non_null(strstr(value_of(&f.sink.messages[0]), "\"status\":\"END\""));
+	close_fixture(&f);
+}
+
 static void test_maxwell_tombstone(void **state)
 {
 	(void)state;
@@ -224,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_maxwell_newest_waits),
 	    cmocka_unit_test(test_maxwell_broken_group),
+	    cmocka_unit_test(test_debezium_end_behind_what_was_delivered),
 	    cmocka_unit_test(test_maxwell_tombstone),
 	    cmocka_unit_test(test_failing_sink),
 	    cmocka_unit_test(test_canal),
