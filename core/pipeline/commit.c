@@ -134,7 +134,8 @@ static int hand_over(struct commit *c, struct err *err)
 	struct deliver *d = c->d;
 	int n = 0;
 	for (; n < BATCH; n++) {
-		if (!d->pending && is_full(c)) {
+		/* Also while the pipe refuses the next one: its time passes then, too. */
+		if (is_full(c)) {
 			c->closing = true;
 			break;
 		}

@@ -52,6 +52,8 @@ static struct world {
 	bool beating;   /* there is one behind each group */
 	int fail_in; /* serves until the pipe fails; negative: never */
 	unsigned refuse; /* of 100 */
+	unsigned puts, block_at; /* 0: never; else the put that is refused for 40 s */
+	usec_t partial_at; /* `ahead` at the first commit inside of a group */
 	usec_t put_us;   /* that a pipe_put takes */
 	usec_t ahead;    /* of the clock */
 	unsigned random;
@@ -102,6 +104,9 @@ int __wrap_pipe_put(struct pipe *p, struct record *r, struct err *err)
 	(void)p, (void)err;
 	if (below(100) < w.refuse)
 		return -EAGAIN;
+	if (w.block_at && w.puts == w.block_at && w.ahead < 40 * USEC_PER_SEC)
+		return -EAGAIN;
+	w.puts++;
 	assert_true(w.nflight < FLIGHT_MAX);
 	memcpy(&w.flight[w.nflight], record_value(r), sizeof(w.flight[0]));
 	w.record[w.nflight++] = r;
@@ -164,6 +169,8 @@ int __wrap_capture_commit(struct capture *c, const struct position *p, struct er
 		(*w.flight[i])++;
 	w.nflight = w.acked = 0;
 	w.commits++;
+	if (p->partial.set && !w.partial_at)
+		w.partial_at = w.ahead;
 	assert_int_equal(position_copy(&w.committed, p), 0);
 	return 0;
 }
@@ -279,7 +286,7 @@ static int run(const struct source *s, const unsigned order[GROUPS], unsigned le
 	assert_int_equal(ledger_init(&w.ledger, &w.committed), 0);
 	w.d = (struct deliver){.owner = &w.capture, .ring = w.ring, .ledger = &w.ledger,
 			       .source_done = &w.done, .stopping = &w.stopping, .hurry = &w.hurry,
-			       .patience = 10 * USEC_PER_SEC, .reached = &w.reached,
+			       .patience = 60 * USEC_PER_SEC, .reached = &w.reached,
 			       .last_ack = &w.last_ack};
 	for (unsigned i = 0; i < GROUPS; i++)
 		if (!is_executed(order[i])) {
@@ -371,6 +378,19 @@ static void groups_before_the_partial_one_are_committed_whole(void **state)
 	}
 }
 
+/* The topic of the next row is long in the making: what is open must not grow older than it may. */
+static void what_waits_for_a_topic_does_not_outlive_its_time(void **state)
+{
+	(void)state;
+	static const struct source s = {.rows = {3}, .messages = {{1, 1, 1}}};
+	world_start();
+	w.block_at = 2;
+	assert_int_equal(run(&s, in_order, UINT32_MAX), 0);
+	assert_in_range(w.partial_at, 1, 20 * USEC_PER_SEC);
+	verify(&s);
+	world_end();
+}
+
 /* Whatever a run is cut off by, and wherever; on servers that differ in their order. */
 static void each_message_once(void **state)
 {
@@ -416,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_heartbeat_keeps_nothing_back),
 		cmocka_unit_test(a_message_in_front_of_a_row_is_not_committed_alone),
 		cmocka_unit_test(groups_before_the_partial_one_are_committed_whole),
+		cmocka_unit_test(what_waits_for_a_topic_does_not_outlive_its_time),
 		cmocka_unit_test(each_message_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
