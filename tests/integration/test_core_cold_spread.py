@@ -130,8 +130,6 @@ def round_trip(group: Group, spread: Spread, count: int) -> None:
     assert set(moves.values()) == {1} and len(moves) == len(home), "each once, and no other"
     # Two may give one back at the same moment, and looks are not of one moment.
     assert max(seen.down() for seen in spread.since(began)) <= 3
-    # Most: a task that had not caught up when its turn came was passed over for another.
-    assert len(home & theirs) >= len(home) * 3 // 4
     rests(spread)
     group.write()
 
