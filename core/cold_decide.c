@@ -212,8 +212,12 @@ static bool may_give(struct cold *c, const struct spread *s, usec_t now)
 	for (size_t k = 0; g->given[0] && k < s->ntasks; k++)
 		if (strcmp(s->tasks[k].name, g->given) == 0)
 			given = &s->tasks[k];
+	/*
+	 * In vain is what even those did not take that it is not meant for. They wait until it is
+	 * late, and look for it some time after that.
+	 */
 	if (given && !given->mine && (given->holder == SPREAD_ANOTHER ||
-				      (given->holder == SPREAD_NOBODY && !given->late))) {
+				      (given->holder == SPREAD_NOBODY && !given->overdue))) {
 		c->waiting = true;
 		return false;
 	}
