@@ -22,6 +22,7 @@ enum {
 	HISTORY_MS = 1000, /* for a server to have what was read from it or another */
 	/* Longer than semi-synchronous replication waits for its replica, 10 s. */
 	HISTORY_ALONE_MS = 12000,
+	STOOD_MS = 1000,    /* see moves_on() */
 };
 
 /* ------------------------------------------------------- connections and stops */
@@ -234,6 +235,7 @@ int source_thread_dump(struct source_thread *t, struct source *s, struct stream 
 
 static int start_dump(struct source_thread *t, const struct position *from, struct err *err)
 {
+	t->opened = clock_boot();
 	return source_thread_dump(t, t->dump, &t->stream, &t->steps, from, &t->id, t->uuid, false,
 				  err);
 }
@@ -319,7 +321,16 @@ static int open_dump(struct source_thread *t, struct err *err)
  * A source is back when it sends what is ours, and only what moves us on shortens the next
  * back-off: one that takes connections and breaks each of them, or each at the same event, must
  * not be tried ten times a second, nor fill the log.
+ *
+ * A heartbeat says that the dump stands, not that it moves: with GTIDs, MySQL begins each dump
+ * with one. So it counts behind a while only.
  */
+static bool moves_on(const struct source_thread *t, const struct step *step)
+{
+	return step->ends_group || (step->kind == STEP_HEARTBEAT &&
+				    clock_boot() - t->opened >= STOOD_MS * USEC_PER_MSEC);
+}
+
 static void note_progress(struct source_thread *t, const struct step *step)
 {
 	if (step->kind == STEP_SKIP || step->kind == STEP_ROTATE)
@@ -416,7 +427,7 @@ static int read_dump(struct source_thread *t, struct err *err)
 			if (rc < 0)
 				note_failure(t, true);
 			else if (rc != GROUPS_AGAIN && /* looked at only, not passed */
-				 (step.ends_group || step.kind == STEP_HEARTBEAT))
+				 moves_on(t, &step))
 				t->attempts = t->refusals = 0;
 		}
 		if (rc < 0)

@@ -135,6 +135,7 @@ struct source_thread {
 	uint64_t again_xid;
 	size_t host;                /* of task->source.hosts */
 	unsigned attempts;          /* failed since the last progress */
+	usec_t opened;              /* the dump; clock_boot() */
 	unsigned refusals;          /* of them, hosts in a row that will not do */
 	struct err *why;            /* of each host, since one was read; kind NULL: nothing */
 	bool target_known;

@@ -188,6 +188,31 @@ def test_stream_that_breaks(source, database, between, core, how):
     assert outages(running) == (len(cuts), len(cuts)), "each outage is told once"
 
 
+@pytest.mark.parametrize("how", [here, here_gtid])
+def test_breaks_at_the_same_event_wait_longer_each_time(source, database, between, core, how):
+    """Each dump breaks at the same event: they come further apart, although a server may begin
+    each one with a heartbeat (MySQL does, with GTIDs)."""
+    table = f"{database}.t"
+    source.sql(f"CREATE TABLE {table} (id INT PRIMARY KEY)")
+    start = how(source)
+    source.sql(f"INSERT INTO {table} VALUES (1)")
+    begun = []
+
+    def on_event(event, dump):
+        if event_type(event) in binlog.ROWS:
+            begun.append(time.monotonic())
+            raise Cut(0)
+        return event
+    between.on_event = on_event
+    running = core.start(document(between, table, start), until="head")
+    wait_until(lambda: len(begun) >= 7, 60, "seven dumps that broke")
+    between.on_event = None
+    assert ids(running.wait(60).ok().messages) == [1]
+    # A wait doubles from 100 ms on, and as much as half of it is left to chance.
+    apart = [later - former for former, later in zip(begun, begun[1:])]
+    assert apart[5] >= 1.6, f"seconds between two dumps: {apart}"
+
+
 @pytest.mark.parametrize("statement", [b"SHOW ", b"SELECT"])
 def test_connection_that_breaks_at_first(source, database, between, core, statement):
     """Before the first event: --standalone waits for no address that is wrong, but a connection
