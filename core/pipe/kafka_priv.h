@@ -100,6 +100,7 @@ struct kafka {
 	char *positions;
 	rd_kafka_topic_t *positions_rkt;
 	bool in_transaction;
+	usec_t committed;     /* the last transaction; clock_boot(), 0: none yet */
 	bool aborted; /* the library gave up what was in it; it tells why when asked */
 	struct kafka_touched *touched;
 	size_t ntouched, touched_cap;

@@ -28,6 +28,7 @@ enum {
 	COMMIT_S = 40,      /* by then the brokers have ended it: 30 s, looked at every 10 s */
 	ABORT_MS = 2000,    /* a courtesy: a successor's fencing aborts as well */
 	HASTEN_MS = 20,
+	BREATH_US = 3000,   /* see let_them_end() */
 };
 
 /* What an error of the transactional calls means; destroys it. */
@@ -209,12 +210,26 @@ static int begin(struct kafka *k, struct err *err)
 }
 
 /*
+ * A commit is answered when it is written down; the brokers then still have to tell all its
+ * partitions, and refuse partitions of the next transaction meanwhile (CONCURRENT_TRANSACTIONS).
+ * The library asks again 20 ms later, whatever happens; what came in that time begins the next
+ * transaction at once, which is refused as well. The figures: docs/performance.md.
+ */
+static void let_them_end(const struct kafka *k)
+{
+	usec_t since = clock_boot() - k->committed;
+	if (since < BREATH_US)
+		usleep((useconds_t)(BREATH_US - since));
+}
+
+/*
  * Makes the position topic's partition a part of the transaction together with that of the
  * first message: asked for when the position is written, behind all acknowledgements, it would
  * cost a round trip of its own. A key without a value leaves nothing behind when compacted.
  */
 int kafka_begin(struct kafka *k, struct err *err)
 {
+	let_them_end(k);
 	int rc = begin(k, err);
 	return rc < 0 ? rc : write_one(k, "open", NULL, 0, err);
 }
@@ -253,6 +268,7 @@ int kafka_commit(struct pipe *p, const struct pipe_takeover *t, const void *posi
 		if (!error) {
 			settle(resumed);
 			k->in_transaction = false;
+			k->committed = clock_boot();
 			untouch(k);
 			return 0;
 		}
