@@ -144,6 +144,9 @@ int checkpoint_next(struct checkpoint *c, const struct position *p, struct buf *
 		rc = position_to_doc(p, c->revision, &c->doc, err);
 	if (rc < 0)
 		return rc;
+	if (position_doc_set(&c->doc.delivery,
+			     c->transactional ? "exactly_once" : "at_least_once") < 0)
+		return checkpoint_no_memory(err);
 	/* What is kept there now is not known after a failure: its number may be used up. */
 	c->doc.seq++;
 	c->doc.epoch = c->epoch;

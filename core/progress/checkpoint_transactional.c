@@ -124,8 +124,7 @@ static int choose(struct checkpoint *c, struct position_doc *theirs, const char 
 				  "neither Kafka (cluster %s) nor lastCommit has a position, "
 				  "although there was one: both were deleted",
 				  cluster);
-	if (position_doc_set(&c->doc.pipe_cluster, cluster) < 0 ||
-	    position_doc_set(&c->doc.delivery, exactly_once) < 0)
+	if (position_doc_set(&c->doc.pipe_cluster, cluster) < 0)
 		return checkpoint_no_memory(err);
 	c->composing = c->uncopied = false;
 	return 0;

@@ -302,9 +302,11 @@ static int adopt(struct last_commit *l, struct err *err)
 		position_doc_clear(&d);
 		return rc;
 	}
-	/* Whether a copy of the pipe's is here counts when the two are compared. */
-	if ((!c->transactional && position_doc_set(&d.delivery, c->doc.delivery) < 0) ||
-	    position_doc_set(&d.instance, c->doc.instance) < 0) {
+	/*
+	 * Whether a copy of the pipe's is here counts when the two are compared; also when we are
+	 * not the ones who do it, and nothing is saved before others are.
+	 */
+	if (position_doc_set(&d.instance, c->doc.instance) < 0) {
 		position_doc_clear(&d);
 		return checkpoint_no_memory(err);
 	}
@@ -582,7 +584,6 @@ int last_commit_new(const struct last_commit_options *o, struct checkpoint **ret
 		rc = paths_part(o->task_path, PATHS_CONTROL, l->control_path, err);
 	if (rc == 0 && (position_doc_set(&c->path, path) < 0 ||
 			position_doc_set(&c->doc.uid, o->uid) < 0 ||
-			position_doc_set(&c->doc.delivery, o->delivery) < 0 ||
 			position_doc_set(&c->doc.instance, o->instance) < 0 ||
 			copy_control(&c->control, o->control) < 0))
 		rc = checkpoint_no_memory(err);

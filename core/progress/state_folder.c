@@ -234,8 +234,7 @@ static int load_all(struct state_folder *f, const struct state_folder_options *o
 		return rc;
 	f->base.transactional = strcmp(o->delivery, "exactly_once") == 0;
 	/* Whether it is a copy of the pipe's counts when the two are compared. */
-	if ((!f->base.transactional && position_doc_set(&f->base.doc.delivery, o->delivery) < 0) ||
-	    position_doc_set(&f->base.doc.instance, o->instance) < 0)
+	if (position_doc_set(&f->base.doc.instance, o->instance) < 0)
 		return checkpoint_no_memory(err);
 	/* A position of a higher epoch than the folder's: state.json was restored from an old
 	 * copy. The epoch rises over both. */

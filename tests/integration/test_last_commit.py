@@ -121,6 +121,23 @@ def test_a_successor_claims_with_a_higher_epoch(tree, instances):
 
 
 @pytest.mark.sanitize
+def test_a_claim_leaves_a_copy_what_it_is(tree, instances):
+    """What is there is a copy of Kafka's until something else is saved, whoever claims it: told
+    to be at_least_once's, it would count for later than Kafka's own, and rows come twice."""
+    one = instances()
+    one.claim()
+    one.run(f"save {FILE} 1234 {UUID}:1-5")
+    one.close()
+    edit(tree, delivery="exactly_once", pipe_cluster="a")
+    two = instances()
+    assert two.claim() == "found kept"
+    claimed = tree.json(COMMIT)
+    assert (claimed["epoch"], claimed["delivery"]) == (two.epoch, "exactly_once")
+    assert two.run(f"save {FILE} 2000 {UUID}:1-6") == "2"
+    assert tree.json(COMMIT)["delivery"] == "at_least_once"
+
+
+@pytest.mark.sanitize
 def test_one_that_was_overtaken_writes_nothing(tree, instances):
     """Another claimed with a later epoch, although our node is there."""
     one = instances()
