@@ -3,6 +3,7 @@
  * standalone.c's for a single task without ZooKeeper.
  */
 #include "common/contract/errors.h"
+#include "common/os/process.h"
 #include "common/os/signals.h"
 #include "core/standalone.h"
 #include "core/supervisor.h"
@@ -14,6 +15,12 @@
 #include <string.h>
 
 enum { EXIT_USAGE = 2 };
+
+/*
+ * librdkafka gets a buffer for each batch, of a megabyte and little more, and frees it with the
+ * acknowledgement; the figures: docs/performance.md.
+ */
+enum { HEAP_KEEP = 24 << 20, HEAP_ALONE = 4 << 20 };
 
 static const char usage[] =
 	"usage: mr-core --config FILE\n"
@@ -203,6 +210,7 @@ int main(int argc, char **argv)
 	if (a.print)
 		return print_page(a.print);
 
+	process_heap_keep(HEAP_KEEP, HEAP_ALONE);
 	log_open(LOG_LEVEL_INFO);
 	struct core_config config;
 	struct err err = {0};

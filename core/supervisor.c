@@ -11,6 +11,7 @@
 #include "common/contract/errors.h"
 #include "common/daemon/acl.h"
 #include "common/daemon/pages.h"
+#include "common/os/process.h"
 #include "common/zk/watch.h"
 #include "core/cold.h"
 #include "core/instance.h"
@@ -24,7 +25,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { REGISTER_AGAIN_S = 5 };
+enum { REGISTER_AGAIN_S = 5, TRIM_EVERY_S = 30 };
 
 /* What secrets are opened with, now and before: a worker may hold what is replaced. */
 struct secrets {
@@ -51,6 +52,7 @@ struct supervisor {
 	int ended_fd;
 	struct daemon_timer *sweep_timer; /* frees what is gone; ends the daemon */
 	struct daemon_timer *register_timer;
+	struct daemon_timer *trim_timer;
 	struct zk_watch *tasks_watch, *drain_watch;
 	struct zk_names tasks; /* children of /tasks */
 	bool tasks_known;
@@ -545,6 +547,14 @@ static void reload(void *ctx)
 
 /* ---------------------------------------------------------------- opening and closing */
 
+/* What a busy time has left in the heap; a busy task has it back in milliseconds. */
+static usec_t trim_heap(void *ctx)
+{
+	(void)ctx;
+	process_heap_trim();
+	return TRIM_EVERY_S * USEC_PER_SEC;
+}
+
 static int open_all(struct supervisor *s, struct err *err)
 {
 	const struct daemon_options options = {
@@ -582,7 +592,8 @@ static int open_all(struct supervisor *s, struct err *err)
 		return err_set(err, rc, ERR_INTERNAL, "the event loop: %s", strerror(-rc));
 	s->sweep_timer = daemon_timer_new(s->daemon, 365 * 86400 * USEC_PER_SEC, sweep, s);
 	s->register_timer = daemon_timer_new(s->daemon, 365 * 86400 * USEC_PER_SEC, register_due, s);
-	if (!s->sweep_timer || !s->register_timer)
+	s->trim_timer = daemon_timer_new(s->daemon, TRIM_EVERY_S * USEC_PER_SEC, trim_heap, NULL);
+	if (!s->sweep_timer || !s->register_timer || !s->trim_timer)
 		return err_set(err, -ENOMEM, ERR_MEMORY, "no memory for timers");
 	s->context = (struct instance_context){
 		.daemon = s->daemon,
@@ -616,6 +627,7 @@ static void close_all(struct supervisor *s)
 	zk_names_free(&s->tasks);
 	daemon_timer_free(s->sweep_timer);
 	daemon_timer_free(s->register_timer);
+	daemon_timer_free(s->trim_timer);
 	sd_event_source_disable_unref(s->ended_source);
 	if (s->ended_fd >= 0)
 		close(s->ended_fd);

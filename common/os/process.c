@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -89,4 +90,15 @@ void process_hostname(char out[PROCESS_HOSTNAME_MAX])
 	if (gethostname(out, PROCESS_HOSTNAME_MAX) != 0 || !out[0])
 		strcpy(out, "localhost");
 	out[PROCESS_HOSTNAME_MAX - 1] = 0;
+}
+
+void process_heap_keep(size_t keep, size_t alone)
+{
+	mallopt(M_TRIM_THRESHOLD, (int)keep);
+	mallopt(M_MMAP_THRESHOLD, (int)alone);
+}
+
+void process_heap_trim(void)
+{
+	malloc_trim(0);
 }

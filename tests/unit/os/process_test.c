@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -167,9 +168,64 @@ static void test_random(void **state)
 	assert_int_equal(random_below(1), 0);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* have heaps of their own */
+
+static long faults(void)
+{
+	struct rusage u;
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_minflt;
+}
+
+/* Gets, fills and frees buffers, 8 MiB of them, a number of times. */
+static long faults_of_buffers(int rounds)
+{
+	enum { N = 8, SIZE = 1 << 20 };
+	long before = faults();
+	for (int k = 0; k < rounds; k++) {
+		char *buffer[N];
+		for (int i = 0; i < N; i++) {
+			assert_non_null(buffer[i] = malloc(SIZE));
+			memset(buffer[i], k + 1, SIZE);
+		}
+		for (int i = N; i-- > 0;)
+			free(buffer[i]);
+	}
+	return faults() - before;
+}
+
+static void test_heap(void **state)
+{
+	(void)state;
+	process_heap_keep(24 << 20, 4 << 20);
+	(void)faults_of_buffers(1);
+	assert_in_range(faults_of_buffers(20), 0, 400); /* 40,960 and more otherwise */
+	uint64_t kept = process_rss();
+	process_heap_trim();
+	assert_in_range(process_rss(), 1, kept - (6 << 20));
+	void *alone = malloc(5 << 20);
+	assert_non_null(alone);
+	memset(alone, 1, 5 << 20);
+	kept = process_rss();
+	free(alone);
+	assert_in_range(process_rss(), 1, kept - (4 << 20));
+}
+
+#else
+
+static void test_heap(void **state)
+{
+	(void)state;
+	process_heap_keep(24 << 20, 4 << 20);
+	process_heap_trim();
+}
+
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_signals),  cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_watchdog), cmocka_unit_test(test_process),
 		cmocka_unit_test(test_random),
