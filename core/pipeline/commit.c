@@ -39,6 +39,7 @@ enum {
 	GROUP_MS = 3000,       /* inside a group over memory.group_bytes */
 	SLOW_MS = 15000,       /* inside any group: half of the transaction's timeout */
 	POSITION_MS = 10000,   /* a position without rows: what passed was filtered */
+	TIMEOUT_MS = 30000,    /* transaction.timeout.ms, see kafka_conf.c */
 };
 
 enum place { INSIDE, BEHIND_ROW, BEHIND_GROUP };
@@ -254,6 +255,23 @@ static int finish(struct commit *c, struct err *err)
 	return rc < 0 ? rc : 1;
 }
 
+/*
+ * The brokers end what is open for too long, and this producer with it: it looks as if another one
+ * had taken over. It begins again, and where brokers stay so slow, again and again.
+ */
+static void explain(const struct commit *c, struct err *err)
+{
+	usec_t age = clock_boot() - c->opened;
+	if (c->messages == 0 || age < ms(TIMEOUT_MS))
+		return;
+	if (err->kind == ERR_PIPE_FENCED || err->kind == ERR_PIPE_FATAL)
+		err_prefix(err,
+			   "the transaction was open for %lld s with %llu messages, and could not "
+			   "end before: brokers end one after %d s",
+			   (long long)(age / USEC_PER_SEC), (unsigned long long)c->messages,
+			   TIMEOUT_MS / 1000);
+}
+
 int commit_run(struct deliver *d, struct err *err)
 {
 	struct commit c = {.d = d, .place = BEHIND_GROUP, .last = clock_boot()};
@@ -274,6 +292,7 @@ int commit_run(struct deliver *d, struct err *err)
 		if (rc < 0) {
 			struct err second = {0};
 			bool unsaved = d->unsaved;
+			explain(&c, err);
 			if (!unsaved && copy(&c, true, &second) < 0)
 				log_err(LOG_LEVEL_ERROR, "copying the position", &second);
 			d->unsaved = unsaved; /* not why it ends */

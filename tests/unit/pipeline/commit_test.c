@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -51,12 +52,14 @@ static struct world {
 	unsigned beats; /* times that a heartbeat was committed */
 	bool beating;   /* there is one behind each group */
 	int fail_in; /* serves until the pipe fails; negative: never */
+	bool fence;  /* how it does */
 	unsigned refuse; /* of 100 */
 	unsigned puts, block_at; /* 0: never; else the put that is refused for 40 s */
 	usec_t partial_at; /* `ahead` at the first commit inside of a group */
 	usec_t put_us;   /* that a pipe_put takes */
 	usec_t ahead;    /* of the clock */
 	unsigned random;
+	char said[512];  /* by the last run that failed */
 } w;
 
 static unsigned below(unsigned n)
@@ -118,7 +121,8 @@ int __wrap_pipe_serve(struct pipe *p, int timeout_ms, struct err *err)
 {
 	(void)p, (void)timeout_ms;
 	if (w.fail_in == 0)
-		return err_set(err, -ECONNRESET, ERR_PIPE_FATAL, "as asked for");
+		return err_set(err, w.fence ? -EIDRM : -ECONNRESET,
+			       w.fence ? ERR_PIPE_FENCED : ERR_PIPE_FATAL, "as asked for");
 	if (w.fail_in > 0)
 		w.fail_in--;
 	for (unsigned n = below(40); n > 0 && w.acked < w.nflight; n--)
@@ -298,6 +302,7 @@ static int run(const struct source *s, const unsigned order[GROUPS], unsigned le
 	atomic_store(&w.done, true);
 	ring_close(w.ring);
 	int rc = commit_run(&w.d, &err);
+	snprintf(w.said, sizeof(w.said), "%s", err.text);
 	w.nflight = w.acked = 0; /* aborted */
 	ledger_free(&w.ledger);
 	ring_free(w.ring);
@@ -391,6 +396,29 @@ static void what_waits_for_a_topic_does_not_outlive_its_time(void **state)
 	world_end();
 }
 
+/* Where a transaction cannot end and the brokers do it, they are not called another instance. */
+static void one_that_was_open_too_long_is_told(void **state)
+{
+	(void)state;
+	static const struct source s = {.rows = {2, 3}, .messages = {{1, 1}, {1, 1, 1}}};
+	static const unsigned other[GROUPS] = {1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+	for (int slow = 0; slow < 2; slow++) {
+		world_start();
+		assert_int_equal(run(&s, in_order, 1), 0);
+		assert_true(w.committed.partial.set);
+		w.put_us = slow ? 20 * USEC_PER_SEC : 0;
+		w.fail_in = 0;
+		w.fence = true;
+		assert_int_equal(run(&s, other, UINT32_MAX), -EIDRM);
+		assert_int_equal(strstr(w.said, "brokers end one after 30 s") != NULL, slow);
+		w.put_us = 0;
+		w.fail_in = -1;
+		assert_int_equal(run(&s, other, UINT32_MAX), 0);
+		verify(&s);
+		world_end();
+	}
+}
+
 /* Whatever a run is cut off by, and wherever; on servers that differ in their order. */
 static void each_message_once(void **state)
 {
@@ -437,6 +465,7 @@ int main(void)
 		cmocka_unit_test(a_message_in_front_of_a_row_is_not_committed_alone),
 		cmocka_unit_test(groups_before_the_partial_one_are_committed_whole),
 		cmocka_unit_test(what_waits_for_a_topic_does_not_outlive_its_time),
+		cmocka_unit_test(one_that_was_open_too_long_is_told),
 		cmocka_unit_test(each_message_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
