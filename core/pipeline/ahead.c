@@ -14,6 +14,7 @@
 #include "common/os/random.h"
 #include "core/binlog/inflate.h"
 #include "core/binlog/query.h"
+#include "core/pipeline/connections.h"
 #include "core/pipeline/ddl_session.h"
 #include "core/pipeline/setup.h"
 #include "core/pipeline/source.h"

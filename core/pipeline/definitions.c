@@ -10,6 +10,7 @@
 #include "common/os/log.h"
 #include "core/mysql/catalog.h"
 #include "core/pipeline/ahead.h"
+#include "core/pipeline/connections.h"
 #include "core/pipeline/definitions_priv.h"
 #include "core/pipeline/source.h"
 

@@ -8,6 +8,7 @@
 #include "common/contract/errors.h"
 #include "common/os/log.h"
 #include "core/mysql/catalog.h"
+#include "core/pipeline/connections.h"
 #include "core/pipeline/ddl_session.h"
 #include "core/pipeline/definitions_priv.h"
 #include "core/pipeline/source.h"

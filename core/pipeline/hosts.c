@@ -7,6 +7,7 @@
 #include "common/contract/errors.h"
 #include "common/os/log.h"
 #include "common/os/random.h"
+#include "core/pipeline/connections.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -16,6 +16,7 @@
 #include "common/contract/errors.h"
 #include "common/os/log.h"
 #include "common/os/random.h"
+#include "core/pipeline/connections.h"
 #include "core/pipeline/xa.h"
 
 #include <errno.h>

@@ -1,12 +1,11 @@
-/* source.c - see source.h: connections, dumps, back-off, and when to end. */
+/* source.c - see source.h: dumps, where they go on, and when to end. */
 #include "core/pipeline/source.h"
 
 #include "common/contract/errors.h"
 #include "common/os/log.h"
-#include "common/os/process.h"
 #include "common/os/random.h"
-#include "core/mysql/catalog.h"
 #include "core/pipeline/changes.h"
+#include "core/pipeline/connections.h"
 #include "core/pipeline/groups.h"
 #include "core/pipeline/hosts.h"
 #include "core/pipeline/setup.h"
@@ -17,141 +16,11 @@
 #include <stdlib.h>
 
 enum {
-	HEARTBEAT_MS = 2000,
-	HEARTBEAT_UNTIL_MS = 500, /* a heartbeat may be what shows that the end is reached */
 	HISTORY_MS = 1000, /* for a server to have what was read from it or another */
 	/* Longer than semi-synchronous replication waits for its replica, 10 s. */
 	HISTORY_ALONE_MS = 12000,
 	STOOD_MS = 1000,    /* see moves_on() */
 };
-
-/* ------------------------------------------------------- connections and stops */
-
-/*
- * Opens a connection that capture_stop() can interrupt: registered in *slot before
- * anything blocks.
- */
-static int open_source(const struct task *task, size_t host, struct source_stop *stop,
-		       struct source **slot, struct source **ret, struct err *err)
-{
-	struct source_options o;
-	setup_source_options(task, host, &o);
-	struct source *s;
-	int rc = source_new(&o, &s, err);
-	if (rc < 0)
-		return rc;
-	pthread_mutex_lock(&stop->lock);
-	*slot = s;
-	if (atomic_load(&stop->stopping) || atomic_load(&stop->quit))
-		source_interrupt(s);
-	pthread_mutex_unlock(&stop->lock);
-	*ret = s;
-	return source_connect(s, err);
-}
-
-static void close_source(struct source_stop *stop, struct source **slot, struct source **s)
-{
-	pthread_mutex_lock(&stop->lock);
-	*slot = NULL;
-	pthread_mutex_unlock(&stop->lock);
-	source_free(*s);
-	*s = NULL;
-}
-
-bool source_thread_stopping(const struct source_thread *t)
-{
-	return atomic_load_explicit(&t->stop->stopping, memory_order_relaxed) ||
-	       atomic_load_explicit(&t->stop->quit, memory_order_relaxed);
-}
-
-/* A connection for table definitions, kept for the next ones, which may be days away. */
-static int open_catalog(struct source_thread *t, struct err *err)
-{
-	if (t->catalog && source_answers(t->catalog))
-		return 0;
-	if (t->catalog)
-		close_source(t->stop, &t->stop->catalog, &t->catalog);
-	return open_source(t->task, t->host, t->stop, &t->stop->catalog, &t->catalog, err);
-}
-
-int source_thread_catalog(struct source_thread *t, struct source **ret, struct err *err)
-{
-	int rc = open_catalog(t, err);
-	if (rc == 0)
-		*ret = t->catalog;
-	return rc;
-}
-
-int source_thread_ddl_session(struct source_thread *t, struct ddl_session *ret, struct err *err)
-{
-	if (!t->globals_known) {
-		int rc = open_catalog(t, err);
-		if (rc == 0)
-			rc = catalog_globals(t->catalog, &t->explicit_timestamp,
-					     &t->lower_case_names, err);
-		if (rc < 0) {
-			if (t->catalog)
-				close_source(t->stop, &t->stop->catalog, &t->catalog);
-			return rc;
-		}
-		t->globals_known = true;
-	}
-	*ret = (struct ddl_session){
-		.explicit_timestamp = t->explicit_timestamp ? DDL_ON : DDL_OFF,
-		.lower_case_names = t->lower_case_names,
-	};
-	return 0;
-}
-
-static int definition(void *ctx, struct span db, struct span name, enum schema_want want,
-		      struct arena *arena, struct catalog_table *ret, struct err *err)
-{
-	struct source_thread *t = ctx;
-	int rc = definitions_get(t->definitions, db, name, want, arena, ret, err);
-	if (rc < 0 && rc != -ENOENT && t->catalog)
-		close_source(t->stop, &t->stop->catalog, &t->catalog);
-	return rc;
-}
-
-static int charset_of(void *ctx, uint32_t collation, struct arena *arena, struct span *ret,
-		      struct err *err)
-{
-	struct source_thread *t = ctx;
-	int rc = open_catalog(t, err);
-	if (rc < 0)
-		return rc;
-	rc = catalog_charset(t->catalog, &t->server, collation, arena, ret, err);
-	if (rc < 0 && rc != -ENOENT)
-		close_source(t->stop, &t->stop->catalog, &t->catalog);
-	return rc;
-}
-
-/* publish.definition */
-static int definition_of(void *ctx, struct span db, struct span name, struct arena *arena,
-			 const struct table **ret, struct err *err)
-{
-	struct catalog_table cat;
-	int rc = definition(ctx, db, name, SCHEMA_EXACT, arena, &cat, err);
-	if (rc == -ENOENT)
-		return err_set(err, rc, ERR_SCHEMA_MISSING, "its definition is not known any more");
-	if (rc == 0 && (rc = schema_table_now(&cat, arena, ret)) < 0)
-		return err_set(err, rc, rc == -ENOMEM ? ERR_MEMORY : ERR_SCHEMA_MISMATCH,
-			       "its definition cannot be read");
-	return rc;
-}
-
-/* publish.defaults */
-static int defaults_of(void *ctx, struct table *table, struct arena *arena, struct err *err)
-{
-	struct source_thread *t = ctx;
-	int rc = open_catalog(t, err);
-	if (rc < 0)
-		return rc;
-	rc = catalog_defaults(t->catalog, &t->server, table, arena, err);
-	if (rc < 0)
-		close_source(t->stop, &t->stop->catalog, &t->catalog);
-	return rc;
-}
 
 /* ------------------------------------------------------- until */
 
@@ -189,49 +58,6 @@ static bool target_reached(const struct source_thread *t, const struct binlog_po
 }
 
 /* ------------------------------------------------------- one connection */
-
-int source_thread_open(struct source_thread *t, struct source **slot, struct source **ret,
-		       struct err *err)
-{
-	return open_source(t->task, t->host, t->stop, slot, ret, err);
-}
-
-void source_thread_close(struct source_thread *t, struct source **slot, struct source **s)
-{
-	close_source(t->stop, slot, s);
-}
-
-int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
-		       struct steps *steps, const struct position *from, struct dump_id *id,
-		       const char *uuid, bool to_end, struct err *err)
-{
-	char hostname[PROCESS_HOSTNAME_MAX], shown[SETUP_REPLICA_NAME_MAX];
-	process_hostname(hostname);
-	setup_replica_name(t->task, hostname, shown);
-	bool bounded = t->until->kind != UNTIL_STOPPED;
-	struct dump_options o = {
-		.server = &t->server,
-		.from = from,
-		.id = id,
-		.uuid = uuid,
-		.hostname = shown,
-		.heartbeat = heartbeat_period(
-			&t->heartbeat,
-			(bounded ? HEARTBEAT_UNTIL_MS : HEARTBEAT_MS) * USEC_PER_MSEC),
-		.stop_at_end = to_end,
-	};
-	int rc = dump_start(s, &o, NULL, err);
-	if (rc < 0)
-		return rc;
-	bool by_gtid = from->gtids && t->server.gtids;
-	stream_start(stream, by_gtid ? NULL : from->at.file, by_gtid ? 0 : from->at.pos);
-	steps_restart(steps);
-	log_info("reading %s (%s) as replica %u from %s%s%s:%llu", source_name(s),
-		 t->server.version_text, id->id, by_gtid ? "its GTID position" : "",
-		 from->at.file[0] ? (by_gtid ? ", behind " : "") : "",
-		 from->at.file[0] ? from->at.file : "", (unsigned long long)from->at.pos);
-	return 0;
-}
 
 static int start_dump(struct source_thread *t, const struct position *from, struct err *err)
 {
@@ -282,7 +108,7 @@ static int note_clock(struct source_thread *t, struct err *err)
 /* Connects to the current host and opens a dump behind what is in the queue. */
 static int open_dump(struct source_thread *t, struct err *err)
 {
-	int rc = open_source(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
+	int rc = connection_open(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
 	if (rc == 0)
 		rc = server_identify(t->dump, &t->server, err);
 	if (rc == 0)
@@ -348,8 +174,8 @@ static void note_progress(struct source_thread *t, const struct step *step)
  */
 static int reopen_dump(struct source_thread *t, bool again, struct err *err)
 {
-	close_source(t->stop, &t->stop->active, &t->dump);
-	int rc = open_source(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
+	connection_close(t->stop, &t->stop->active, &t->dump);
+	int rc = connection_open(t->task, t->host, t->stop, &t->stop->active, &t->dump, err);
 	struct server_info now;
 	if (rc == 0)
 		rc = server_identify(t->dump, &now, err);
@@ -454,10 +280,10 @@ static int work(struct source_thread *t)
 		if (rc == 0 && !t->reached)
 			rc = read_dump(t, &t->err);
 		bool resumable = groups_break(t);
-		close_source(t->stop, &t->stop->active, &t->dump);
+		connection_close(t->stop, &t->stop->active, &t->dump);
 		/* Definitions come from the server whose rows are read. */
 		if (t->catalog)
-			close_source(t->stop, &t->stop->catalog, &t->catalog);
+			connection_close(t->stop, &t->stop->catalog, &t->catalog);
 		/* The queue is closed when the other half has failed or a stop waits no more. */
 		if (rc == -ECANCELED || source_thread_stopping(t) || rc == 0) {
 			err_clear(&t->err);
@@ -513,8 +339,8 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	struct envelope_options options;
 	setup_envelope_options(t->task, &options);
 	const struct schema_source definitions = {.ctx = t,
-						  .table = definition,
-						  .charset = charset_of,
+						  .table = connection_definition,
+						  .charset = connection_charset,
 						  .spelled = envelope_wants_spelling(&options)};
 	position_init(&t->read, from->flavor);
 	verdict_init(&t->verdict);
@@ -546,10 +372,10 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 	t->publish.targets.task = t->task;
 	t->publish.targets.rules = t->rules;
 	t->publish.targets.schema = t->schema;
-	t->publish.targets.defaults = envelope_wants_defaults(&options) ? defaults_of : NULL;
+	t->publish.targets.defaults = envelope_wants_defaults(&options) ? connection_defaults : NULL;
 	t->publish.targets.defaults_ctx = t;
 	t->publish.tells_truncate = envelope_tells_truncate(&options);
-	t->publish.targets.definition = envelope_truncate_needs_columns(&options) ? definition_of : NULL;
+	t->publish.targets.definition = envelope_truncate_needs_columns(&options) ? connection_table : NULL;
 	t->publish.targets.definition_ctx = t;
 	t->publish.envelope = t->publish.targets.envelope = t->envelope;
 	t->publish.targets.pipe = t->pipe;
@@ -573,7 +399,7 @@ int source_thread_init(struct source_thread *t, const struct position *from, str
 void source_thread_fini(struct source_thread *t)
 {
 	if (t->catalog)
-		close_source(t->stop, &t->stop->catalog, &t->catalog);
+		connection_close(t->stop, &t->stop->catalog, &t->catalog);
 	dump_id_drop(&t->id);
 	publish_fini(&t->publish);
 	envelope_close(t->envelope);
@@ -602,8 +428,8 @@ int source_find_start(const struct task *task, const struct server_start *start,
 	int rc = -1;
 	for (size_t host = 0; host < task->source.nhosts; host++) {
 		if (s)
-			close_source(stop, &stop->active, &s);
-		rc = open_source(task, host, stop, &stop->active, &s, err);
+			connection_close(stop, &stop->active, &s);
+		rc = connection_open(task, host, stop, &stop->active, &s, err);
 		if (rc == 0 || !err->kind || err->kind->class != ERR_CLASS_RETRY)
 			break; /* another host does not mend a wrong password */
 	}
@@ -622,6 +448,6 @@ int source_find_start(const struct task *task, const struct server_start *start,
 	if (rc == 0)
 		memcpy(ret->source, server.identity, sizeof(ret->source));
 	if (s)
-		close_source(stop, &stop->active, &s);
+		connection_close(stop, &stop->active, &s);
 	return rc;
 }

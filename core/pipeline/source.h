@@ -1,5 +1,6 @@
 /*
- * source.h - the source's thread: dump -> groups -> publish, with reconnects.
+ * source.h - the source's thread: dump -> groups -> publish, with reconnects. Its connections:
+ * connections.h.
  *
  * Job: keep a dump open at the right position; hold each group until it is decided; read
  * one that is too large for memory a second time; count what has been put in the queue.
@@ -145,25 +146,6 @@ struct source_thread {
 	usec_t from_time;           /* groups committed before are left out; 0: none */
 	char uuid[37];              /* of this replica */
 };
-
-/*
- * For second.c: a connection that a stop interrupts, through its slot in t->stop; and a dump
- * on it, under `id`, which ends at the end of the log if `to_end`.
- */
-int source_thread_open(struct source_thread *t, struct source **slot, struct source **ret,
-		       struct err *err) MR_MUST_CHECK;
-void source_thread_close(struct source_thread *t, struct source **slot, struct source **s);
-int source_thread_dump(struct source_thread *t, struct source *s, struct stream *stream,
-		       struct steps *steps, const struct position *from, struct dump_id *id,
-		       const char *uuid, bool to_end, struct err *err) MR_MUST_CHECK;
-
-bool source_thread_stopping(const struct source_thread *t);
-/* The connection for the catalogue, opened when it is not; stays the thread's. */
-int source_thread_catalog(struct source_thread *t, struct source **ret,
-			  struct err *err) MR_MUST_CHECK;
-/* What the server says of the session of every statement. */
-int source_thread_ddl_session(struct source_thread *t, struct ddl_session *ret,
-			      struct err *err) MR_MUST_CHECK;
 
 int source_thread_init(struct source_thread *t, const struct position *from,
 		       struct err *err) MR_MUST_CHECK;
