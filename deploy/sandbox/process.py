@@ -75,7 +75,8 @@ class Process:
         if account:
             guard += ["--reuid", str(account[0]), "--regid", str(account[1]), "--clear-groups"]
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        self._log_begin = self.log_path.stat().st_size if self.log_path.exists() else 0
+        # Where this process's own words begin: in the older file (None: not there), in the log.
+        self._own = (None, self.log_path.stat().st_size if self.log_path.exists() else 0)
         self._popen = _SPAWNER.popen(
             [*guard, "--", *map(str, argv)], env=environment, cwd=cwd, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -90,6 +91,7 @@ class Process:
                 while chunk := self._popen.stdout.read1(65536):
                     if written + len(chunk) > LOG_LIMIT:
                         os.replace(self.log_path, f"{self.log_path}.1")
+                        self._own = (self._own[1], 0)
                         if log is not first:
                             log.close()
                         # pylint: disable-next=consider-using-with
@@ -181,8 +183,13 @@ class Process:
         """Wait until this process has logged `text` (what stood in the log before it
         started does not count)."""
         wanted = text.encode()
-        self.wait_until(lambda: wanted in _since(self.log_path, self._log_begin), timeout,
-                        f"'{text}' in its log")
+        self.wait_until(lambda: wanted in self._said(), timeout, f"'{text}' in its log")
+
+    def _said(self) -> bytes:
+        """What this process has logged, as far as the two files still hold it."""
+        older, begin = self._own
+        said = b"" if older is None else _since(f"{self.log_path}.1", older)
+        return said + _since(self.log_path, begin)
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the log."""

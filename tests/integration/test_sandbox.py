@@ -13,6 +13,8 @@ import time
 import pytest
 from harness.waiting import wait_until
 
+from sandbox import SandboxError, process
+
 ALL_DATABASES = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-8.0", "mysql-5.7")
 
 
@@ -23,6 +25,22 @@ def test_version(source, source_name):
     version = source.version()
     assert version.startswith(series.split(".")[0] + "."), version
     assert ("MariaDB" in version) == (family == "mariadb")
+
+
+def test_a_word_is_found_over_a_full_log(tmp_path):
+    """A server's word counts also when the log reaches its limit and is begun anew meanwhile,
+    and a former server's does not."""
+    log = tmp_path / "log"
+    log.write_bytes(b"earlier\n" + b"." * (process.LOG_LIMIT - 100))
+    said = process.Process("echo", ["sh", "-c", "sleep 0.2; printf %0200d 0; echo ready; sleep 9"],
+                           log)
+    try:
+        said.wait_for_log("ready", 5)
+        assert (tmp_path / "log.1").exists()
+        with pytest.raises(SandboxError, match="no 'earlier'"):
+            said.wait_for_log("earlier", 0.1)
+    finally:
+        said.kill()
 
 
 @pytest.mark.sources(*ALL_DATABASES)
