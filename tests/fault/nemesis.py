@@ -220,6 +220,23 @@ def _document_updated(world, rng):
     yield 0, f"commit_interval_ms {document['commit_interval_ms']}"
 
 
+def _position_set_where_it_stands(world, rng):
+    """The place where the task stopped, by hand: nothing is missing and nothing comes again."""
+    for _ in range(20):
+        world.cluster.mrctl("task", "stop", world.task, "--wait").ok()
+        told = world.cluster.tree.json(world.cluster.path(world.task, "lastCommit"))
+        if not told.get("partial") and not told.get("prepared"):  # a place by hand has neither
+            break
+        world.cluster.mrctl("task", "start", world.task, "--wait").ok()
+        time.sleep(rng.uniform(0, 0.2))
+    else:
+        raise AssertionError(f"{world.task} never stops between two transactions: {told}")
+    where = f"{told['file']}:{told['pos']}"
+    world.cluster.mrctl("task", "position", world.task, "--set", where).ok()
+    yield 0, where
+    world.cluster.mrctl("task", "start", world.task, "--wait").ok()
+
+
 def _position_set_back(world, rng):
     """Not among those by chance: what lies between comes again, under either delivery."""
     told = world.cluster.tree.json(world.cluster.path(world.task, "lastCommit"))
@@ -323,6 +340,7 @@ KINDS = {
     "ZooKeeper's majority lost": _zookeeper_majority_lost,
     "handover": _handover,
     "stop and start": _stop_start,
+    "position set where it stands": _position_set_where_it_stands,
     "document updated": _document_updated,
     "mr-server killed in a call": _server_killed_in_a_call,
 }
